@@ -1,0 +1,45 @@
+"""Soundkin finds sounds by how they sound.
+
+The map of the house; sound flows down, a file imports only what stands above it:
+
+- :mod:`soundkin.errors`    everything a user can do wrong, with what to do about it
+- :mod:`soundkin.audio`     any file -> mono blocks -> windows on the common grid; slices, peaks
+- :mod:`soundkin.frontend`  samples -> log-mel frames
+- :mod:`soundkin.space`     a notion of similar: windows -> unit vectors, named and versioned
+- :mod:`soundkin.index`     vectors -> nearest neighbours
+- :mod:`soundkin.library`   a collection on disk: tables, scan, ingest, export
+- :mod:`soundkin.search`    a query -> hits grouped by sound, with bands one can trust
+- :mod:`soundkin.facade`    :class:`Library`: all of it behind one object
+- :mod:`soundkin.demo`      a small library of varied sounds, made by NumPy alone
+- :mod:`soundkin.serve`     HTTP and the page
+- :mod:`soundkin.cli`       the command line
+
+Public names are imported when first used, so that ``import soundkin`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+__all__ = ["Library", "SoundkinError", "__version__", "load_space"]
+
+if TYPE_CHECKING:
+    from soundkin.errors import SoundkinError
+    from soundkin.facade import Library
+    from soundkin.space import load_space
+
+_HOMES = {
+    "Library": "soundkin.facade",
+    "SoundkinError": "soundkin.errors",
+    "load_space": "soundkin.space",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its home when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'soundkin' has no attribute {name!r}; it has {__all__}")
+    from importlib import import_module  # noqa: PLC0415 - lazy by design
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,26 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+NO_DATA = "SOUNDKIN_DATA is not set: this test needs the folder of real, labelled sound"
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real sound, or a skip that says so."""
+    folder = os.environ.get("SOUNDKIN_DATA", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip(NO_DATA)
+    return Path(folder)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests were skipped for want of data, also when it is none."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    wanting = sum(NO_DATA in str(report.longrepr) for report in skipped)
+    terminalreporter.write_line(f"tests skipped for want of data: {wanting}")
