@@ -1,1 +1,126 @@
-"""TODO."""
+"""Vectors -> nearest neighbours: one protocol, several members.
+
+- :mod:`soundkin.index.exact`      every vector is looked at: the reference
+- :mod:`soundkin.index.vectors`    what may go in: checks of vectors and of selections
+- :mod:`soundkin.index.container`  the file an index is saved as, memory-mapped when opened
+
+Conventions. Vectors are float32 unit vectors (n, dim). The distance is the cosine distance,
+1 - cosine similarity, in [0, 2]. An item's id is its place in the order of insertion, int64; it
+never changes, and it is never given to another item after a removal. Answers are ordered by
+distance, then by id; where there are fewer than k, they end in id -1 at distance infinity.
+
+Queries may come from many threads at once, also while another thread adds or removes: each query
+sees the index as it stood when the query began.
+"""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from soundkin.errors import InputError
+from soundkin.index.container import read_container
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["KINDS", "Floats", "Ids", "Index", "Selection", "build", "load"]
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Ids: TypeAlias = npt.NDArray[np.int64]
+Selection: TypeAlias = npt.NDArray[np.bool_] | npt.NDArray[np.integer[Any]] | None
+
+_HOMES = {"exact": ("soundkin.index.exact", "ExactIndex")}
+KINDS = tuple(_HOMES)
+
+
+@runtime_checkable
+class Index(Protocol):
+    """What every member can do; see the module's conventions."""
+
+    kind: str
+    space_id: str
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def n(self) -> int:
+        """How many items can be found (removed ones not counted)."""
+
+    @property
+    def n_ids(self) -> int:
+        """How many ids have been given: the length of a boolean mask."""
+
+    def add(self, X: Floats) -> Ids:
+        """Append (m, dim) vectors; their ids, ascending, (m,)."""
+
+    def remove(self, ids: npt.ArrayLike) -> None:
+        """Take items out for good; an id that is not there is an InputError."""
+
+    def query(
+        self, Q: Floats, k: int = 10, *, mask: Selection = None, **effort: float
+    ) -> tuple[Ids, Floats]:
+        """Nearest items: ids and distances, both (n_queries, k)."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one file beside the old one, then rename: never half an index."""
+
+    def stats(self) -> dict[str, object]:
+        """Kind, sizes and settings, ready for JSON."""
+
+
+def build(
+    kind: str, X: Floats, *, seed: int = 0, space_id: str = "", **settings: float | str | bool
+) -> Index:
+    """Index the rows of `X`, (n, dim) unit vectors; n may be 0.
+
+    Rows that are not of unit length are normalised; a zero row is an `InputError`. `space_id` is
+    the space the vectors come from: it is saved, and asked for again by `load`. `settings` are
+    the member's own; an unknown one is an `InputError` that lists those there are.
+
+    >>> index = build("exact", np.eye(3, dtype=np.float32))
+    >>> ids, distances = index.query(np.array([[1, 0, 0]], np.float32), k=2)
+    >>> ids.tolist(), distances.tolist()
+    ([[0, 1]], [[0.0, 1.0]])
+    """
+    member = _member(kind)
+    known = set(inspect.signature(member.build).parameters) - {"X", "seed", "space_id"}
+    unknown = sorted(set(settings) - known)
+    if unknown:
+        raise InputError(
+            f"unknown setting {unknown[0]!r} for the index {kind!r}",
+            f"one of {sorted(known)}" if known else "none",
+            "leave it out",
+        )
+    index: Index = member.build(X, seed=seed, space_id=space_id, **settings)
+    return index
+
+
+def load(
+    path: str | os.PathLike[str], *, space_id: str | None = None, dim: int | None = None
+) -> Index:
+    """Open a saved index; its arrays are memory-mapped, so a large one is there at once.
+
+    With `space_id` or `dim`, a file of another space (`SpaceError`) or another length of vector
+    (`InputError`) is refused. A file that is no index, is cut short, or is of another format
+    version is a `LibraryFormatError`; one that is not there is `NotFound`.
+    """
+    header, arrays = read_container(path, space_id=space_id, dim=dim)
+    index: Index = _member(header.kind).from_arrays(header, arrays)
+    return index
+
+
+def _member(kind: str) -> Any:  # noqa: ANN401 - classes that meet the protocol
+    """The class of a kind, imported when it is first asked for."""
+    if kind not in _HOMES:
+        raise InputError(
+            f"unknown kind of index {kind!r}", f"one of {sorted(_HOMES)}", "name one of these"
+        )
+    module, name = _HOMES[kind]
+    return getattr(import_module(module), name)

@@ -1,0 +1,306 @@
+"""The reference: every vector is compared, by one blocked matrix product.
+
+A query is scored against blocks of rows in float32; what comes near the k-th best so far is
+measured again in float64 (:func:`soundkin.index.vectors.exact_distances`), so that recall is 1,
+equal vectors stand at equal distances, and an answer does not depend on how queries were batched.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from soundkin.errors import InputError
+from soundkin.index.container import Arrays, Header, write_container
+from soundkin.index.vectors import (
+    as_ids,
+    as_selection,
+    as_unit_vectors,
+    check_k,
+    exact_distances,
+    refuse_effort,
+)
+
+if TYPE_CHECKING:
+    import os
+
+    from soundkin.index import Floats, Ids, Selection
+
+SLACK, SLACK_PER_DIM = 1e-6, 6e-8
+"""More than a float32 score of unit vectors is ever wrong by: dim x eps / 2, and rounding."""
+BLOCK_SCORES = 1 << 21
+"""Scores held at once, all queries of a batch together: 8 MB."""
+MAX_BATCH = 256
+"""Queries that share one pass over the vectors."""
+GATHER_BELOW = 0.15
+"""A selection of less than this part of the items is gathered, not masked."""
+CACHED_ROWS = 2048
+"""Rows that stay in the cache while a few queries take turns."""
+POOL_ROWS = 1 << 16
+"""Candidates measured at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What a query reads; replaced as a whole, never changed."""
+
+    vectors: npt.NDArray[np.float32]
+    alive: npt.NDArray[np.bool_]
+    n_alive: int
+
+
+class ExactIndex:
+    """Exact search over float32 unit vectors.
+
+    `build` keeps the array it is given without a copy when its rows already are float32 unit
+    vectors: do not write into it afterwards.
+    """
+
+    kind = "exact"
+
+    def __init__(self, state: _State, space_id: str) -> None:
+        self._state = state
+        self._room = state.vectors
+        self._lock = threading.Lock()
+        self.space_id = space_id
+
+    @classmethod
+    def build(cls, X: Floats, *, seed: int = 0, space_id: str = "") -> ExactIndex:  # noqa: ARG003
+        """See :func:`soundkin.index.build`; nothing here is random, so `seed` is not used."""
+        vectors = as_unit_vectors(X)
+        return cls(_State(vectors, np.ones(len(vectors), np.bool_), len(vectors)), space_id)
+
+    @classmethod
+    def from_arrays(cls, header: Header, arrays: Arrays) -> ExactIndex:
+        """The index as it was saved, its vectors memory-mapped."""
+        alive = arrays["alive"]
+        state = _State(arrays["vectors"], alive, int(np.count_nonzero(alive)))
+        return cls(state, header.space_id)
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        dim: int = self._state.vectors.shape[1]
+        return dim
+
+    @property
+    def n(self) -> int:
+        """How many items can be found."""
+        return self._state.n_alive
+
+    @property
+    def n_ids(self) -> int:
+        """How many ids have been given."""
+        return len(self._state.vectors)
+
+    @property
+    def vectors(self) -> Floats:
+        """All rows ever added, (n_ids, dim); read only."""
+        view = self._state.vectors.view()
+        view.flags.writeable = False
+        return view
+
+    def add(self, X: Floats) -> Ids:
+        """Append (m, dim) vectors; their ids (m,). Amortised: the room doubles when it is full."""
+        rows = as_unit_vectors(X, dim=self.dim)
+        with self._lock:
+            old = self._state
+            start, end = len(old.vectors), len(old.vectors) + len(rows)
+            if end > len(self._room) or not self._room.flags.writeable:
+                self._room = np.empty((max(end, 2 * start), self.dim), np.float32)
+                self._room[:start] = old.vectors
+            self._room[start:end] = rows
+            alive = np.concatenate([old.alive, np.ones(len(rows), np.bool_)])
+            self._state = _State(self._room[:end], alive, old.n_alive + len(rows))
+        return np.arange(start, end, dtype=np.int64)
+
+    def remove(self, ids: npt.ArrayLike) -> None:
+        """Take items out; `InputError`, and nothing is removed, when one is not there."""
+        with self._lock:
+            old = self._state
+            gone = as_ids(ids, len(old.vectors))
+            if not old.alive[gone].all():
+                missing = int(gone[~old.alive[gone]][0])
+                raise InputError(
+                    f"the item {missing} has been removed already", "", "remove an item once"
+                )
+            alive = old.alive.copy()
+            alive[gone] = False
+            self._state = _State(old.vectors, alive, old.n_alive - gone.size)
+
+    def query(
+        self, Q: Floats, k: int = 10, *, mask: Selection = None, **effort: float
+    ) -> tuple[Ids, Floats]:
+        """Nearest items of each row of `Q` (n_queries, dim): ids and distances, (n_queries, k).
+
+        `mask` limits the search: a boolean for each id, or an array of ids. The nearest to ``-Q``
+        are the most different from `Q`.
+        """
+        refuse_effort(self.kind, effort)
+        state, k = self._state, check_k(k)
+        queries = as_unit_vectors(Q, dim=state.vectors.shape[1], what="query vectors")
+        chosen = as_selection(mask, state.alive, state.n_alive)
+        n = len(state.vectors)
+        ids = np.full((len(queries), k), -1, np.int64)
+        distances = np.full((len(queries), k), np.inf, np.float32)
+        vectors = state.vectors
+        if chosen is not None and chosen.size < GATHER_BELOW * n:
+            vectors, allowed = vectors[chosen], None
+        elif chosen is not None:
+            allowed = np.zeros(n, np.bool_)
+            allowed[chosen] = True
+        else:
+            allowed = None
+        for first in range(0, len(queries), MAX_BATCH):
+            batch = slice(first, first + MAX_BATCH)
+            found, near = search(vectors, queries[batch], k, allowed)
+            if vectors is not state.vectors and chosen is not None and chosen.size:
+                found = np.where(found >= 0, chosen[found], -1)
+            ids[batch], distances[batch] = found, near
+        return ids, distances
+
+    def scores(self, Q: Floats) -> Floats:
+        """Cosine similarities (n_queries, n_ids) in float32; removed items are NaN.
+
+        For blends and for looking at all distances at once; memory is n_queries x n_ids x 4 bytes.
+        NaN sorts last both in ascending and in descending order.
+        """
+        state = self._state
+        queries = as_unit_vectors(Q, dim=state.vectors.shape[1], what="query vectors")
+        scores = np.empty((len(queries), len(state.vectors)), np.float32)
+        step = max(1, BLOCK_SCORES // max(1, len(queries)))
+        for start in range(0, len(state.vectors), step):
+            block = slice(start, start + step)
+            _score(state.vectors[block], queries, scores[:, block])
+        if state.n_alive < state.alive.size:
+            scores[:, ~state.alive] = np.nan
+        return scores
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one file beside the old one, then rename."""
+        state = self._state
+        header = Header(self.kind, self.space_id, state.vectors.shape[1], {})
+        write_container(path, header, {"vectors": state.vectors, "alive": state.alive})
+
+    def stats(self) -> dict[str, object]:
+        """Kind, counts and bytes."""
+        state = self._state
+        return {
+            "kind": self.kind,
+            "space_id": self.space_id,
+            "dim": state.vectors.shape[1],
+            "n": state.n_alive,
+            "n_ids": len(state.vectors),
+            "bytes": state.vectors.nbytes + state.alive.nbytes,
+        }
+
+
+def search(
+    vectors: npt.NDArray[np.float32],
+    queries: npt.NDArray[np.float32],
+    k: int,
+    allowed: npt.NDArray[np.bool_] | None = None,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Rows nearest to each query: row numbers and distances, (n_queries, k), padded with -1, inf.
+
+    `allowed` (n,) leaves rows out. Blocks of rows are scored in ascending order; a score enters
+    the pool when it comes within rounding of the k-th best so far; the pool is measured exactly
+    whenever it grows large, and at the end.
+    """
+    m, n = len(queries), len(vectors)
+    pool = _Pool(vectors, queries, k)
+    step = max(4096, BLOCK_SCORES // max(1, m))
+    scores = np.empty((m, min(step, n)), np.float32)
+    for start in range(0, n, step):
+        block = vectors[start : start + step]
+        now = _score(block, queries, scores[:, : len(block)])
+        if allowed is not None:
+            now[:, ~allowed[start : start + step]] = -np.inf
+        pool.take(now, start)
+    return pool.best()
+
+
+class _Pool:
+    """The candidates of a batch of queries while blocks of scores go by."""
+
+    def __init__(
+        self, vectors: npt.NDArray[np.float32], queries: npt.NDArray[np.float32], k: int
+    ) -> None:
+        self._vectors, self._queries, self._k = vectors, queries, k
+        m = len(queries)
+        self._floor = np.full(m, -2.0, np.float32)
+        self._slack = SLACK + SLACK_PER_DIM * vectors.shape[1]
+        self._ids = np.full((m, k), -1, np.int64)
+        self._distances = np.full((m, k), np.inf, np.float32)
+        self._rows: list[npt.NDArray[np.int64]] = []
+        self._columns: list[npt.NDArray[np.int64]] = []
+        self._size = 0
+
+    def take(self, scores: npt.NDArray[np.float32], start: int) -> None:
+        """Keep what may be among the k best, from the scores of rows `start` and on."""
+        for row, line in enumerate(scores):
+            self._floor[row] = max(self._floor[row], _kth_bound(line, self._k) - self._slack)
+            columns = np.flatnonzero(line >= self._floor[row])
+            self._rows.append(np.full(columns.size, row, np.int64))
+            self._columns.append(columns + start)
+            self._size += columns.size
+        if self._size > POOL_ROWS:
+            self._measure()
+
+    def best(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """The answer so far, (m, k) each."""
+        self._measure()
+        return self._ids, self._distances
+
+    def _measure(self) -> None:
+        """Exact distances for the pool; of each query only the k best stay."""
+        rows, columns = (
+            np.concatenate(self._rows or [_NO_IDS]),
+            np.concatenate(self._columns or [_NO_IDS]),
+        )
+        self._rows, self._columns, self._size = [], [], 0
+        distances = np.empty(rows.size, np.float32)
+        for start in range(0, rows.size, POOL_ROWS):
+            part = slice(start, start + POOL_ROWS)
+            distances[part] = exact_distances(
+                self._vectors, columns[part], self._queries[rows[part]]
+            )
+        order = np.argsort(rows, kind="stable")
+        ends = np.searchsorted(rows[order], np.arange(len(self._queries) + 1))
+        for row in range(len(self._queries)):
+            mine = order[ends[row] : ends[row + 1]]
+            ids = np.concatenate([self._ids[row], columns[mine]])
+            near = np.concatenate([self._distances[row], distances[mine]])
+            first = np.lexsort((ids, near))[: self._k]
+            self._ids[row], self._distances[row] = ids[first], near[first]
+            self._floor[row] = max(self._floor[row], 1.0 - near[first[-1]] - self._slack)
+
+
+_NO_IDS = np.empty(0, np.int64)
+
+
+def _score(
+    block: npt.NDArray[np.float32], queries: npt.NDArray[np.float32], out: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Dot products (n_queries, rows) into `out`: by vector for a few queries, else by matrix."""
+    if len(queries) > 4:
+        return np.matmul(queries, block.T, out=out)
+    for start in range(0, len(block), CACHED_ROWS if len(queries) > 1 else len(block)):
+        part = block[start : start + CACHED_ROWS] if len(queries) > 1 else block
+        for row, q in enumerate(queries):
+            np.dot(part, q, out=out[row, start : start + len(part)])
+    return out
+
+
+def _kth_bound(line: npt.NDArray[np.float32], k: int) -> float:
+    """A number that at least k of the scores reach: the k-th best of the maxima of 8 k groups."""
+    groups = min(line.size, max(1024, 8 * k))
+    if groups < k:
+        return -2.0
+    height = line.size // groups
+    maxima = line[: groups * height].reshape(height, groups).max(axis=0)
+    return float(np.partition(maxima, groups - k)[groups - k])

@@ -1,0 +1,136 @@
+"""What may go into an index: unit vectors, ids and selections, checked once at the border."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from soundkin.errors import InputError
+
+UNIT_TOLERANCE = 2e-6
+"""A norm this near to 1 is a unit vector's; float32 normalising stays within 3e-7."""
+
+
+def as_unit_vectors(
+    X: npt.ArrayLike, *, dim: int | None = None, what: str = "vectors"
+) -> npt.NDArray[np.float32]:
+    """The rows of `X` as C-contiguous float32 unit vectors; `X` itself when it already is that.
+
+    A single vector (dim,) becomes one row. Rows of other lengths are normalised in a copy.
+    `InputError` for another shape, another `dim`, NaN or infinity, and for a zero row.
+
+    >>> as_unit_vectors([[3.0, 4.0]]).tolist()
+    [[0.6000000238418579, 0.800000011920929]]
+    """
+    rows = np.ascontiguousarray(X, dtype=np.float32)
+    if rows.ndim == 1 and rows.size:
+        rows = rows[None, :]
+    if rows.ndim != 2 or rows.shape[1] == 0:
+        raise InputError(
+            f"{what} of shape {np.shape(X)}", "an array (n, dim)", "give one vector a row"
+        )
+    if dim is not None and rows.shape[1] != dim:
+        raise InputError(
+            f"{what} of dimension {rows.shape[1]}",
+            f"dimension {dim}, as the index has",
+            "embed them with the space the index was built from",
+        )
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64, casting="safe"))
+    if not np.isfinite(norms).all():
+        row = int(np.flatnonzero(~np.isfinite(norms))[0])
+        raise InputError(
+            f"{what}: row {row} has NaN or infinite values", "finite numbers", "leave it out"
+        )
+    if not norms.all():
+        row = int(np.flatnonzero(norms == 0)[0])
+        raise InputError(
+            f"{what}: row {row} is a zero vector, which has no direction",
+            "vectors with a length",
+            "leave it out: silence has no neighbours",
+        )
+    off = np.flatnonzero(np.abs(norms - 1.0) > UNIT_TOLERANCE)
+    if off.size:
+        rows = rows.copy() if np.shares_memory(rows, X) else rows
+        rows[off] = rows[off] / norms[off, None]
+    return rows
+
+
+def as_ids(ids: npt.ArrayLike, n_ids: int) -> npt.NDArray[np.int64]:
+    """Sorted ids without repetition, each below `n_ids`; else `InputError`.
+
+    >>> as_ids([3, 1, 3], 4).tolist()
+    [1, 3]
+    """
+    given = np.asarray(ids)
+    if given.size == 0:
+        return np.empty(0, np.int64)
+    if given.dtype.kind not in "iu":
+        raise InputError(f"ids of type {given.dtype}", "whole numbers", "give the items' ids")
+    unique = np.unique(given.astype(np.int64))
+    if unique[0] < 0 or unique[-1] >= n_ids:
+        wrong = int(unique[0] if unique[0] < 0 else unique[-1])
+        raise InputError(
+            f"no item has the id {wrong}",
+            f"ids from 0 to {n_ids - 1}" if n_ids else "none, the index is empty",
+            "give ids that `add` or `build` gave",
+        )
+    return unique
+
+
+def as_selection(
+    mask: npt.NDArray[Any] | None, alive: npt.NDArray[np.bool_], n_alive: int
+) -> npt.NDArray[np.int64] | None:
+    """The ids a query may find, ascending; None stands for every item ever added.
+
+    `mask` is None, a boolean array over all ids, or an array of ids; `alive` says which ids
+    have not been removed, `n_alive` how many. `InputError` for a mask of another length.
+    """
+    if mask is None:
+        return None if n_alive == alive.size else np.flatnonzero(alive)
+    given = np.asarray(mask)
+    if given.dtype != np.bool_:
+        ids = as_ids(given, alive.size)
+        return ids if n_alive == alive.size else ids[alive[ids]]
+    if given.shape != alive.shape:
+        raise InputError(
+            f"a mask of shape {given.shape}",
+            f"one value for each of {alive.size} ids",
+            "make the mask as long as the index's n_ids",
+        )
+    return np.flatnonzero(given if n_alive == alive.size else given & alive)
+
+
+def check_k(k: int) -> int:
+    """`k` as a whole number of at least 1; else `InputError`."""
+    if not isinstance(k, int | np.integer) or k < 1:
+        raise InputError(
+            f"k = {k!r}", "a whole number of at least 1", "ask for one neighbour or more"
+        )
+    return int(k)
+
+
+def refuse_effort(kind: str, effort: dict[str, float], known: tuple[str, ...] = ()) -> None:
+    """`InputError` for an effort that the member does not have, with the list of those it has."""
+    unknown = sorted(set(effort) - set(known))
+    if unknown:
+        raise InputError(
+            f"unknown effort {unknown[0]!r} for the index {kind!r}",
+            f"one of {sorted(known)}" if known else "none",
+            "leave it out",
+        )
+
+
+def exact_distances(
+    vectors: npt.NDArray[np.float32], ids: npt.NDArray[np.int64], q: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Cosine distances (n,) of the rows `ids` to `q` (dim,) or to q's rows (n, dim), in [0, 2].
+
+    Summed in float64, so that it does not matter which way the candidates were found: equal
+    vectors are at equal distances, and a distance is the same alone and in a batch.
+    """
+    rows = vectors[ids]
+    dots = np.einsum("ij,ij->i", rows, np.broadcast_to(q, rows.shape), dtype=np.float64)
+    distances: npt.NDArray[np.float32] = np.clip(1.0 - dots, 0.0, 2.0).astype(np.float32)
+    return distances
