@@ -1,0 +1,310 @@
+"""Blocks of sound -> overlapping windows on one common grid, each trimmed of silence.
+
+Every space shares this grid: windows of one second, centred every half second (0.5 s, 1.0 s, ...),
+numbered by `seq` from 0. A sound of a second or less has one window. When ten milliseconds or more
+are left over behind the last whole window, one more window ends where the sound ends.
+
+Silence is never compared. Levels are measured in blocks of 10 ms (RMS, dB re full scale). With
+`loudest` the loudest block of the window and `around` the loudest block from five seconds before
+the window to one second after it, a block is sound when it reaches both
+
+- ``loudest - 40 dB``, so that gain does not move the ends of a decaying sound, and
+- ``min(-55, around - 15)``, but never less than -70: the noise floor behind a drum is silence, a
+  quiet recording is not.
+
+A window without a sounding block is silent: counted and left out. The others run from their first
+to their last sounding block, the ends refined to the sample.
+
+Sound passes in chunks of a minute with context on both sides. Chunks begin at whole seconds, so
+that each can be resampled by itself without a shift, and their borders change no segment.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from soundkin.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+GRID_S = 0.5
+"""Seconds between the centres of two windows."""
+WINDOW_S = 1.0
+"""Length of a window in seconds."""
+CHUNK_S = 60
+"""Whole seconds of sound that one chunk answers for."""
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
+SHORTEST_REST_S = 0.01
+"""The least sound behind the last whole window that makes one more window."""
+
+RELATIVE_DB = -40.0
+"""A block is sound when it is at most this far below the loudest block of its window, ..."""
+SILENCE_DB = -55.0
+"""... and reaches this level, ..."""
+HEADROOM_DB = -15.0
+"""... or, in a quiet neighbourhood, is at most this far below its loudest block, ..."""
+QUIET_DB = -70.0
+"""... but never below this level."""
+REFINE_DB = 9.0
+"""A sample this far above the threshold (as RMS) is the first or the last of the sound."""
+
+_BLOCKS, _HALF = 100, 50  # level blocks in a window, in half a window
+_BEFORE, _AFTER = 10, 2  # half seconds remembered before a window, and looked at behind it
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Row = tuple[int, float, float, float, float]  # seq, start_s, end_s, centre_s, mean square
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """Windows that hold sound, one row each, in the order of `seq`.
+
+    `seq` (n,) int32: number on the grid; `start_s`, `end_s` (n,) float64: trimmed range in seconds
+    of the sound; `centre_s` (n,) float64: middle of the window before trimming; `energy_db` (n,)
+    float32: RMS of the trimmed range, dB re full scale.
+    """
+
+    seq: npt.NDArray[np.int32]
+    start_s: Doubles
+    end_s: Doubles
+    centre_s: Doubles
+    energy_db: Floats
+
+    def __len__(self) -> int:
+        return len(self.seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """About a minute of one sound with its context, and the segments that it answers for.
+
+    `samples` (n,) float32: mono at `rate_hz`; `origin_s`: time of ``samples[0]``, whole seconds;
+    `end_s`: time behind the last sample; `n_silent`: windows left out because they are silent.
+    """
+
+    samples: Floats
+    rate_hz: int
+    origin_s: float
+    end_s: float
+    segments: Segments
+    n_silent: int
+
+
+def chunks(
+    blocks: Iterable[Floats], rate_hz: int, *, margin_s: float = 1.0, chunk_s: int = CHUNK_S
+) -> Iterator[Chunk]:
+    """Cut a stream of mono blocks into chunks; the size of the blocks changes nothing.
+
+    `blocks`: any number of (frames,) float32 in [-1, 1]; `rate_hz`: 1,000 to 768,000; `margin_s`:
+    context kept on both sides of a chunk, rounded up to whole seconds, at least one; `chunk_s`:
+    whole seconds that a chunk answers for. A stream without a sample gives no chunk.
+    Raises InputError for another rate and for blocks that are not mono.
+
+    Examples
+    --------
+    >>> tone = np.sin(np.arange(40_000, dtype=np.float32) / 5)
+    >>> [chunk] = chunks([tone[:7], tone[7:]], 16_000)
+    >>> chunk.segments.start_s.tolist(), chunk.segments.end_s.tolist()
+    ([0.0, 0.5, 1.0, 1.5], [1.0, 1.5, 2.0, 2.5])
+    """
+    if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
+        raise InputError(
+            f"a sampling rate of {rate_hz} Hz", "1,000 to 768,000 Hz", "resample first"
+        )
+    margin = max(1, math.ceil(margin_s))
+    memory = np.zeros(_BEFORE)
+    for samples, begin, last in _spans(blocks, rate_hz, chunk_s, margin):
+        origin = max(0, begin - margin)
+        power = block_power(samples, rate_hz)
+        halves = np.concatenate([memory, _half_maxima(power), np.zeros(_AFTER)])
+        n_whole = max(0, 2 * len(samples) // rate_hz - 1) + 2 * origin
+        grid = range(2 * begin, n_whole if last else 2 * (begin + chunk_s))
+        rows, n_silent = _grid_rows(samples, rate_hz, origin, grid, power=power, halves=halves)
+        if last and _has_rest(len(samples), rate_hz):
+            around = halves[-_AFTER - _BEFORE - 2 :].max()
+            row = _rest_row(samples, rate_hz, origin, n_whole, around)
+            rows, n_silent = ([*rows, row], n_silent) if row else (rows, n_silent + 1)
+        end_s = origin + len(samples) / rate_hz
+        yield Chunk(samples, rate_hz, float(origin), end_s, _as_segments(rows), n_silent)
+        passed = 2 * (max(0, begin + chunk_s - margin) - origin)
+        memory = halves[passed : passed + _BEFORE]
+
+
+def active_range(samples: Floats, rate_hz: int, around: float = 0.0) -> tuple[int, int] | None:
+    """First sample of the sound in a window and the one behind its last; None for silence.
+
+    `samples` (n,) float32 with n of 1 and more; `around`: mean square of the loudest block near the
+    window, when that is louder than the window's own. A window of a second and more that sounds
+    from its first block to its last is kept whole.
+
+    Examples
+    --------
+    >>> knock = np.zeros(8000, np.float32)
+    >>> knock[4001:4400] = 0.5
+    >>> active_range(knock, 16_000)
+    (4001, 4400)
+    >>> active_range(knock * 0, 16_000) is None
+    True
+    """
+    power = block_power(samples, rate_hz)
+    loudest = power.max()
+    threshold = _threshold(loudest, np.maximum(loudest, around))
+    sounding = np.flatnonzero(power >= threshold)
+    if not len(sounding):
+        return None
+    first, last = int(sounding[0]), int(sounding[-1])
+    if len(samples) >= rate_hz and first == 0 and last == len(power) - 1:
+        return 0, len(samples)
+    loud = float(np.sqrt(threshold)) * 10 ** (REFINE_DB / 20)
+
+    def above(begin: int, end: int) -> npt.NDArray[np.int64]:
+        return begin + np.flatnonzero(np.abs(samples[begin:end]) >= loud)
+
+    onset = above(_edge(max(0, first - 1), rate_hz), _edge(first + 1, rate_hz))
+    start = int(onset[0]) if len(onset) else _edge(first, rate_hz)
+    release = above(max(start, _edge(last - 1, rate_hz)), _edge(last + 2, rate_hz))
+    end = int(release[-1]) + 1 if len(release) else _edge(last + 1, rate_hz)
+    return start, min(end, len(samples))
+
+
+def block_power(samples: Floats, rate_hz: int) -> Doubles:
+    """Mean square of each 10 ms of `samples` (n,): (ceil(n / 10 ms),) float64.
+
+    Block k begins at sample round(k * rate_hz / 100), so that a hundred of them are a second at any
+    rate; the last one may be shorter.
+
+    Examples
+    --------
+    >>> block_power(np.full(250, 0.5, np.float32), 11_025)
+    array([0.25, 0.25, 0.25])
+    """
+    n = len(samples)
+    edges = (np.arange(-(-(100 * n - 50) // rate_hz) + 1) * rate_hz + 50) // 100
+    edges[-1] = n
+    sums = np.empty(len(edges) - 1)
+    if rate_hz % 100:
+        sums[:] = np.add.reduceat(np.square(samples), edges[:-1])
+    else:
+        whole = n // (rate_hz // 100)
+        body = samples[: edges[whole]].reshape(whole, -1)
+        sums[:whole] = np.einsum("ij,ij->i", body, body)
+        sums[whole:] = np.square(samples[edges[whole] :]).sum(dtype=np.float64)
+    return sums / np.diff(edges)
+
+
+def _edge(block: int, rate_hz: int) -> int:
+    """First sample of a level block."""
+    return (block * rate_hz + 50) // 100
+
+
+def _half_maxima(power: Doubles) -> Doubles:
+    """Loudest block of every half second, the last one perhaps shorter."""
+    padded = np.pad(power, (0, -len(power) % _HALF))
+    maxima: Doubles = padded.reshape(-1, _HALF).max(axis=1)
+    return maxima
+
+
+def _threshold(loudest: Doubles, around: Doubles) -> Doubles:
+    """Mean square from which on a block is sound."""
+    near = np.clip(
+        around * 10 ** (HEADROOM_DB / 10), 10 ** (QUIET_DB / 10), 10 ** (SILENCE_DB / 10)
+    )
+    threshold: Doubles = np.maximum(loudest * 10 ** (RELATIVE_DB / 10), near)
+    return threshold
+
+
+def _spans(
+    blocks: Iterable[Floats], rate_hz: int, chunk_s: int, margin: int
+) -> Iterator[tuple[Floats, int, bool]]:
+    """Gather blocks into stretches: samples with context, second they answer from, whether last."""
+    begin = filled = 0
+    buffer = np.empty((chunk_s + 1 + margin) * rate_hz, np.float32)
+    for block in blocks:
+        if block.ndim != 1:
+            raise InputError(f"a block of shape {block.shape}", "(frames,)", "mix to mono first")
+        taken = 0
+        while taken < len(block):
+            if filled == len(buffer):
+                yield buffer, begin, False
+                origin, begin = max(0, begin - margin), begin + chunk_s
+                kept = buffer[(max(0, begin - margin) - origin) * rate_hz :]
+                n_seconds = begin - max(0, begin - margin) + chunk_s + 1 + margin
+                buffer = np.empty(n_seconds * rate_hz, np.float32)
+                filled = len(kept)
+                buffer[:filled] = kept
+            n = min(len(block) - taken, len(buffer) - filled)
+            buffer[filled : filled + n] = block[taken : taken + n]
+            filled, taken = filled + n, taken + n
+    if filled:
+        yield buffer[:filled], begin, True
+
+
+def _grid_rows(
+    samples: Floats, rate_hz: int, origin: int, grid: range, *, power: Doubles, halves: Doubles
+) -> tuple[list[Row], int]:
+    """Rows of those whole windows of `grid` that sound, and how many do not."""
+    if not len(grid):
+        return [], 0
+    local = np.arange(grid.start, grid.stop) - 2 * origin
+    levels = sliding_window_view(power, _BLOCKS)[::_HALF][local]
+    around = sliding_window_view(halves, _BEFORE + 2 + _AFTER).max(axis=1)[local]
+    loudest = levels.max(axis=1)
+    threshold = _threshold(loudest, around)
+    whole = (levels[:, 0] >= threshold) & (levels[:, -1] >= threshold)
+    energy = levels.mean(axis=1)
+    rows: list[Row | None] = []
+    for n in np.flatnonzero(loudest >= threshold):
+        seq = grid[n]
+        if whole[n]:
+            start_s = seq * GRID_S
+            rows.append((seq, start_s, start_s + WINDOW_S, start_s + GRID_S, float(energy[n])))
+        else:
+            begin = (int(local[n]) * rate_hz + 1) // 2
+            window = samples[begin : begin + rate_hz]
+            rows.append(_row(window, rate_hz, around[n], seq=seq, start_s=seq * GRID_S))
+    kept = [row for row in rows if row is not None]
+    return kept, len(grid) - len(kept)
+
+
+def _has_rest(n_samples: int, rate_hz: int) -> bool:
+    """Whether 10 ms and more are left over behind the last whole window, or there is none."""
+    n_halves = 2 * n_samples // rate_hz
+    rest = n_samples - (rate_hz * n_halves + 1) // 2
+    return n_halves < 2 or rest >= SHORTEST_REST_S * rate_hz
+
+
+def _rest_row(samples: Floats, rate_hz: int, origin: int, seq: int, around: float) -> Row | None:
+    """Row of the window that ends with the sound, or that is the whole sound."""
+    begin = max(0, len(samples) - rate_hz)
+    return _row(samples[begin:], rate_hz, around, seq=seq, start_s=origin + begin / rate_hz)
+
+
+def _row(window: Floats, rate_hz: int, around: float, *, seq: int, start_s: float) -> Row | None:
+    """Trim one window that begins at `start_s`; None when it is silent."""
+    found = active_range(window, rate_hz, around)
+    if found is None:
+        return None
+    first, end = found
+    energy = float(np.mean(np.square(window[first:end]), dtype=np.float64))
+    centre_s = start_s + len(window) / rate_hz / 2
+    return seq, start_s + first / rate_hz, start_s + end / rate_hz, centre_s, energy
+
+
+def _as_segments(rows: list[Row]) -> Segments:
+    """Rows -> columns."""
+    seq, start_s, end_s, centre_s, energy = zip(*rows, strict=True) if rows else ((),) * 5
+    return Segments(
+        np.array(seq, np.int32),
+        np.array(start_s, np.float64),
+        np.array(end_s, np.float64),
+        np.array(centre_s, np.float64),
+        (10 * np.log10(np.maximum(np.array(energy, np.float64), 1e-20))).astype(np.float32),
+    )
