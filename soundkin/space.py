@@ -1,0 +1,336 @@
+"""A notion of similar as a value: windows of sound -> unit vectors, with an id.
+
+A space is a front-end (samples -> frames) and a head (frames, number of valid frames -> vectors),
+both made by the settings in one JSON file. Its id is a hash of everything that shapes a vector and
+stands beside each stored vector; vectors of two ids never meet in one distance.
+
+Windows are float32 mono at `sample_rate`, left-aligned, with their number of valid samples: what is
+behind it is never looked at. A window's vector is the same bit for bit alone or in any batch. Over a
+stretch of sound (`embed_at`, `embed_chunk`) overlapping windows share their frames.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from soundkin.audio.windows import WINDOW_S, active_range
+from soundkin.errors import InputError, SpaceError, UnknownSpace
+from soundkin.frontend.cepstra import cepstra, deltas, mean_and_deviation
+from soundkin.frontend.log_mel import MelSettings, mel_at, mel_windows, n_frames
+
+if TYPE_CHECKING:
+    from soundkin.audio.windows import Chunk
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+SHIPPED = Path(__file__).parent / "shipped"
+FORMAT = 1
+"""Version of the settings file."""
+BATCH = 64
+"""Windows in flight."""
+
+
+class Head(Protocol):
+    """Frames of windows -> vectors; must give each row the same value in any batch."""
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        ...
+
+    def __call__(self, frames: Floats, valid_frames: Ints) -> Floats:
+        """(n, frames, bands) and how many of them are sound (n,) -> (n, dim), any length."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CepstralHead:
+    """Mean and deviation of cepstra and their slopes, standardised by fixed constants.
+
+    `n_coefficients`, `reach` of the slope in frames, `floor` (see :mod:`soundkin.frontend.cepstra`),
+    `mean` and `scale` (4 * n_coefficients,) float32.
+    """
+
+    n_coefficients: int
+    reach: int
+    floor: float
+    mean: Floats
+    scale: Floats
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return 4 * self.n_coefficients
+
+    def __call__(self, frames: Floats, valid_frames: Ints) -> Floats:
+        """Standardised statistics: (n, dim)."""
+        coefficients = cepstra(frames, self.n_coefficients, self.floor)
+        both = np.concatenate([coefficients, deltas(coefficients, self.reach)], axis=2)
+        return (mean_and_deviation(both, valid_frames) - self.mean) * self.scale
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What a chunk's segments become in one space.
+
+    Rows count the chunk's segments. `shared` (s, dim): vectors of the windows that share frames,
+    at `shared_rows` (s,); `windows` (w, window_samples) with `valid_samples` (w,): those that stand
+    alone and may be embedded in one batch with windows of other sounds, at `rows` (w,).
+    """
+
+    shared: Floats
+    shared_rows: Ints
+    windows: Floats
+    valid_samples: Ints
+    rows: Ints
+
+
+@dataclass(frozen=True)
+class Space:
+    """A trained or hand-made notion of similar; made by :func:`load_space`.
+
+    `id`: name and hash; `sample_rate` in Hz; `window_samples`; `card`: what it is, how it was made,
+    its figures and the default borders of its bands.
+    """
+
+    id: str
+    name: str
+    version: int
+    sample_rate: int
+    window_samples: int
+    frontend: MelSettings
+    head: Head
+    settings: dict[str, Any]
+    card: dict[str, Any]
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self.head.dim
+
+    @property
+    def window_s(self) -> float:
+        """Length of a window in seconds."""
+        return self.window_samples / self.sample_rate
+
+    @property
+    def margin_s(self) -> float:
+        """Context in seconds that :func:`soundkin.audio.windows.chunks` must keep for this space."""
+        return max(1.0, self.window_s / 2 + 0.5)
+
+    def embed(self, windows: Floats, valid_samples: npt.ArrayLike | None = None) -> Floats:
+        """Windows -> unit vectors: (n, window_samples) float32 -> (n, dim) float32.
+
+        `valid_samples` (n,): samples of sound at the front of each window, 1 to window_samples
+        (default: all). Raises InputError for another shape or samples that are not finite.
+
+        Examples
+        --------
+        >>> space = load_space("mfcc")
+        >>> space.embed(np.ones((2, 16_000), np.float32)).shape
+        (2, 80)
+        """
+        windows, valid = self._checked(windows, valid_samples)
+        vectors = np.empty((len(windows), self.dim), np.float32)
+        for begin in range(0, len(windows), BATCH):
+            part = slice(begin, begin + BATCH)
+            frames, valid_frames = mel_windows(windows[part], valid[part], self.frontend)
+            vectors[part] = _unit(self.head(frames, valid_frames))
+        return _finite(vectors)
+
+    def embed_at(self, samples: Floats, starts: npt.ArrayLike, valid: npt.ArrayLike) -> Floats:
+        """Windows of one stretch of sound -> unit vectors (k, dim).
+
+        `samples` (m,) float32 at `sample_rate`; `starts`, `valid` (k,) in samples. Whole windows
+        that begin on a multiple of the hop share frames; equal to :meth:`embed` to 1e-5.
+        """
+        gathered = self._gather(samples, np.asarray(starts, np.int64), np.asarray(valid, np.int64))
+        return self._complete(gathered)
+
+    def embed_chunk(self, chunk: Chunk) -> Floats:
+        """Unit vectors (k, dim) of the k segments of a chunk, resampled here."""
+        return self._complete(self.gather_chunk(chunk))
+
+    def gather_chunk(self, chunk: Chunk) -> Gathered:
+        """Embed those segments of a chunk that share frames, cut out the others."""
+        samples = _resampled(chunk, self.sample_rate)
+        starts, ends = _ranges(chunk, self.window_s)
+        valid = np.rint((ends - starts) * self.sample_rate).astype(np.int64)
+        valid = np.clip(valid, 1, self.window_samples)
+        first = np.rint((starts - chunk.origin_s) * self.sample_rate).astype(np.int64)
+        first = np.maximum(0, np.minimum(first, len(samples) - valid))
+        return self._gather(samples, first, valid)
+
+    def _gather(self, samples: Floats, starts: Ints, valid: Ints) -> Gathered:
+        """Share frames where the lattice allows it, copy the other windows."""
+        hop = self.frontend.hop
+        shared = (valid == self.window_samples) & (starts % hop == 0)
+        rows = np.flatnonzero(~shared)
+        windows = np.zeros((len(rows), self.window_samples), np.float32)
+        for window, row in zip(windows, rows, strict=True):
+            window[: valid[row]] = samples[starts[row] : starts[row] + valid[row]]
+        shared_rows = np.flatnonzero(shared)
+        vectors = self._embed_lattice(samples, starts[shared_rows] // hop)
+        return Gathered(vectors, shared_rows, windows, valid[rows], rows)
+
+    def _embed_lattice(self, samples: Floats, first: Ints) -> Floats:
+        """Whole windows that begin at frame `first` (k,) of a stretch: (k, dim)."""
+        vectors = np.empty((len(first), self.dim), np.float32)
+        if not len(first):
+            return vectors
+        count = n_frames(self.window_samples, self.frontend)
+        wanted = np.unique(first[:, None] + np.arange(count))
+        mel = mel_at(samples, wanted * self.frontend.hop, self.frontend)
+        places = np.searchsorted(wanted, first)[:, None] + np.arange(count)
+        for begin in range(0, len(first), BATCH):
+            part = places[begin : begin + BATCH]
+            frames = self.head(mel[part], np.full(len(part), count))
+            vectors[begin : begin + BATCH] = _unit(frames)
+        return _finite(vectors)
+
+    def _complete(self, gathered: Gathered) -> Floats:
+        """Embed what stands alone and put all rows in place."""
+        n = len(gathered.rows) + len(gathered.shared_rows)
+        vectors = np.empty((n, self.dim), np.float32)
+        vectors[gathered.shared_rows] = gathered.shared
+        vectors[gathered.rows] = self.embed(gathered.windows, gathered.valid_samples)
+        return vectors
+
+    def _checked(self, windows: Floats, valid_samples: npt.ArrayLike | None) -> tuple[Floats, Ints]:
+        """Windows and valid samples in the shape and type that the front-end takes."""
+        windows = np.ascontiguousarray(windows, np.float32)
+        if windows.ndim != 2 or windows.shape[1] != self.window_samples:
+            wanted = f"(n, {self.window_samples}) at {self.sample_rate} Hz"
+            raise InputError(
+                f"windows of shape {windows.shape}", wanted, "pad and set valid_samples"
+            )
+        if valid_samples is None:
+            return windows, np.full(len(windows), self.window_samples)
+        valid = np.asarray(valid_samples, np.int64)
+        if valid.shape != (len(windows),):
+            raise InputError(f"valid_samples of shape {valid.shape}", f"({len(windows)},)")
+        if len(valid) and not (1 <= valid.min() and valid.max() <= self.window_samples):
+            found = f"valid_samples from {valid.min()} to {valid.max()}"
+            raise InputError(found, f"1 to {self.window_samples}", "leave silent windows out")
+        return windows, valid
+
+
+def installed_spaces() -> list[str]:
+    """Names of the spaces that came with this installation.
+
+    Examples
+    --------
+    >>> "mfcc" in installed_spaces()
+    True
+    """
+    return sorted(path.stem for path in SHIPPED.glob("*.json"))
+
+
+def load_space(name: str | Path) -> Space:
+    """Open a space by its name, or by the path of its settings file (ending in .json).
+
+    Raises UnknownSpace, which lists the names there are, and SpaceError for a file that cannot be
+    read as a space.
+
+    Examples
+    --------
+    >>> load_space("mfcc").dim
+    80
+    """
+    path = Path(name) if str(name).endswith(".json") else SHIPPED / f"{name}.json"
+    if not path.is_file() or (path.parent == SHIPPED and path.stem not in installed_spaces()):
+        names = ", ".join(installed_spaces())
+        raise UnknownSpace(
+            f"no space {str(name)!r}", f"one of {names}, or the path of a .json file"
+        )
+    try:
+        return _from_settings(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise SpaceError(
+            f"{path} does not describe a space ({error})", f"format {FORMAT}"
+        ) from error
+
+
+def space_id(settings: dict[str, Any]) -> str:
+    """Name and hash of all settings but the card, so that a better card is no other space."""
+    shaping = {key: value for key, value in settings.items() if key != "card"}
+    text = json.dumps(shaping, sort_keys=True, separators=(",", ":"))
+    return f"{settings['name']}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _from_settings(settings: dict[str, Any]) -> Space:
+    """Settings as in the file -> Space."""
+    if settings["format"] != FORMAT:
+        raise ValueError(f"format {settings['format']}")
+    head = settings["head"]
+    mean, scale = (np.array(head[key], np.float32) for key in ("mean", "scale"))
+    return Space(
+        id=space_id(settings),
+        name=settings["name"],
+        version=settings["version"],
+        sample_rate=settings["frontend"]["rate_hz"],
+        window_samples=settings["window_samples"],
+        frontend=MelSettings(**settings["frontend"]),
+        head=CepstralHead(head["n_coefficients"], head["reach"], head["floor"], mean, scale),
+        settings=settings,
+        card=settings["card"],
+    )
+
+
+def _resampled(chunk: Chunk, rate_hz: int) -> Floats:
+    """A chunk's samples at the space's rate; not a sample shorter than the sound."""
+    if chunk.rate_hz == rate_hz:
+        return chunk.samples
+    from soundkin.audio.decode import resample  # noqa: PLC0415 - its codecs are slow to import
+
+    samples = resample(chunk.samples, chunk.rate_hz, rate_hz)
+    missing = -(-len(chunk.samples) * rate_hz // chunk.rate_hz) - len(samples)
+    return np.pad(samples, (0, missing)) if missing > 0 else samples
+
+
+def _ranges(chunk: Chunk, window_s: float) -> tuple[npt.NDArray[np.float64], ...]:
+    """Where a space with this window looks for each segment: start and end in seconds.
+
+    The segment's own trimmed range; its middle when that is longer than the window; and for a window
+    longer than the grid's, that much sound around the segment's centre, trimmed anew.
+    """
+    starts, ends = chunk.segments.start_s, chunk.segments.end_s
+    if window_s < WINDOW_S:
+        cut = np.maximum(0.0, ends - starts - window_s) / 2
+        return starts + cut, ends - cut
+    if window_s == WINDOW_S:
+        return starts, ends
+    ranges = [_longer(chunk, centre, window_s) for centre in chunk.segments.centre_s]
+    longer = np.array(ranges, np.float64).reshape(-1, 2)
+    return longer[:, 0], longer[:, 1]
+
+
+def _longer(chunk: Chunk, centre_s: float, window_s: float) -> tuple[float, float]:
+    """The trimmed range of a window longer than the grid's."""
+    rate, origin = chunk.rate_hz, chunk.origin_s
+    first = max(0, round((centre_s - window_s / 2 - origin) * rate))
+    last = min(len(chunk.samples), round((centre_s + window_s / 2 - origin) * rate))
+    start, end = active_range(chunk.samples[first:last], rate) or (0, last - first)
+    return origin + (first + start) / rate, origin + (first + end) / rate
+
+
+def _unit(vectors: Floats) -> Floats:
+    """Rows to length one."""
+    lengths = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
+    unit: Floats = vectors / np.maximum(lengths, np.float32(1e-12))
+    return unit
+
+
+def _finite(vectors: Floats) -> Floats:
+    """The vectors, or an error when a sample was not a number."""
+    if not np.isfinite(vectors).all():
+        raise InputError("samples that are not finite", "numbers", "decode the sound again")
+    return vectors
