@@ -4,9 +4,9 @@ A space is a front-end (samples -> frames) and a head (frames, number of valid f
 both made by the settings in one JSON file. Its id is a hash of everything that shapes a vector and
 stands beside each stored vector; vectors of two ids never meet in one distance.
 
-Windows are float32 mono at `sample_rate`, left-aligned, with their number of valid samples: what is
-behind it is never looked at. A window's vector is the same bit for bit alone or in any batch. Over a
-stretch of sound (`embed_at`, `embed_chunk`) overlapping windows share their frames.
+Windows are float32 mono at `sample_rate`, left-aligned, with their number of valid samples: what
+lies behind them is never looked at. A window's vector is the same bit for bit alone or in any
+batch. Over a stretch of sound (`embed_at`, `embed_chunk`) overlapping windows share their frames.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Head(Protocol):
 class CepstralHead:
     """Mean and deviation of cepstra and their slopes, standardised by fixed constants.
 
-    `n_coefficients`, `reach` of the slope in frames, `floor` (see :mod:`soundkin.frontend.cepstra`),
-    `mean` and `scale` (4 * n_coefficients,) float32.
+    `n_coefficients`, `reach` of the slope in frames, `floor` as in
+    :mod:`soundkin.frontend.cepstra`, `mean` and `scale` (4 * n_coefficients,) float32.
     """
 
     n_coefficients: int
@@ -81,15 +81,15 @@ class CepstralHead:
 class Gathered:
     """What a chunk's segments become in one space.
 
-    Rows count the chunk's segments. `shared` (s, dim): vectors of the windows that share frames,
-    at `shared_rows` (s,); `windows` (w, window_samples) with `valid_samples` (w,): those that stand
-    alone and may be embedded in one batch with windows of other sounds, at `rows` (w,).
+    Rows count the chunk's segments. `full_vectors` (f, dim): windows full of sound, which share
+    frames, at `full_rows` (f,). `windows` (w, window_samples) with `valid` (w,) samples: those that
+    stand alone, at `rows` (w,); embed them in one batch with windows of other sounds.
     """
 
-    shared: Floats
-    shared_rows: Ints
+    full_vectors: Floats
+    full_rows: Ints
     windows: Floats
-    valid_samples: Ints
+    valid: Ints
     rows: Ints
 
 
@@ -123,7 +123,7 @@ class Space:
 
     @property
     def margin_s(self) -> float:
-        """Context in seconds that :func:`soundkin.audio.windows.chunks` must keep for this space."""
+        """Context in seconds that this space needs of :func:`soundkin.audio.windows.chunks`."""
         return max(1.0, self.window_s / 2 + 0.5)
 
     def embed(self, windows: Floats, valid_samples: npt.ArrayLike | None = None) -> Floats:
@@ -177,9 +177,9 @@ class Space:
         windows = np.zeros((len(rows), self.window_samples), np.float32)
         for window, row in zip(windows, rows, strict=True):
             window[: valid[row]] = samples[starts[row] : starts[row] + valid[row]]
-        shared_rows = np.flatnonzero(shared)
-        vectors = self._embed_lattice(samples, starts[shared_rows] // hop)
-        return Gathered(vectors, shared_rows, windows, valid[rows], rows)
+        full_rows = np.flatnonzero(shared)
+        vectors = self._embed_lattice(samples, starts[full_rows] // hop)
+        return Gathered(vectors, full_rows, windows, valid[rows], rows)
 
     def _embed_lattice(self, samples: Floats, first: Ints) -> Floats:
         """Whole windows that begin at frame `first` (k,) of a stretch: (k, dim)."""
@@ -198,10 +198,10 @@ class Space:
 
     def _complete(self, gathered: Gathered) -> Floats:
         """Embed what stands alone and put all rows in place."""
-        n = len(gathered.rows) + len(gathered.shared_rows)
+        n = len(gathered.rows) + len(gathered.full_rows)
         vectors = np.empty((n, self.dim), np.float32)
-        vectors[gathered.shared_rows] = gathered.shared
-        vectors[gathered.rows] = self.embed(gathered.windows, gathered.valid_samples)
+        vectors[gathered.full_rows] = gathered.full_vectors
+        vectors[gathered.rows] = self.embed(gathered.windows, gathered.valid)
         return vectors
 
     def _checked(self, windows: Floats, valid_samples: npt.ArrayLike | None) -> tuple[Floats, Ints]:
@@ -217,7 +217,7 @@ class Space:
         valid = np.asarray(valid_samples, np.int64)
         if valid.shape != (len(windows),):
             raise InputError(f"valid_samples of shape {valid.shape}", f"({len(windows)},)")
-        if len(valid) and not (1 <= valid.min() and valid.max() <= self.window_samples):
+        if len(valid) and (valid.min() < 1 or valid.max() > self.window_samples):
             found = f"valid_samples from {valid.min()} to {valid.max()}"
             raise InputError(found, f"1 to {self.window_samples}", "leave silent windows out")
         return windows, valid
@@ -299,8 +299,8 @@ def _resampled(chunk: Chunk, rate_hz: int) -> Floats:
 def _ranges(chunk: Chunk, window_s: float) -> tuple[npt.NDArray[np.float64], ...]:
     """Where a space with this window looks for each segment: start and end in seconds.
 
-    The segment's own trimmed range; its middle when that is longer than the window; and for a window
-    longer than the grid's, that much sound around the segment's centre, trimmed anew.
+    The segment's own trimmed range; its middle when that is longer than the window; and for a
+    window longer than the grid's, that much sound around the segment's centre, trimmed anew.
     """
     starts, ends = chunk.segments.start_s, chunk.segments.end_s
     if window_s < WINDOW_S:

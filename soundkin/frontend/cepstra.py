@@ -29,7 +29,8 @@ def cepstra(mel: Floats, n_coefficients: int, floor: float) -> Floats:
     loudest = np.maximum(mel.max(axis=(1, 2), keepdims=True), np.float32(1e-30))
     relative = mel / loudest
     relative += np.float32(floor)
-    return np.log(relative, out=relative) @ dct_matrix(mel.shape[2], n_coefficients)
+    coefficients: Floats = np.log(relative, out=relative) @ dct_matrix(mel.shape[2], n_coefficients)
+    return coefficients
 
 
 def deltas(frames: Floats, reach: int) -> Floats:
@@ -62,8 +63,8 @@ def mean_and_deviation(frames: Floats, valid_frames: npt.NDArray[np.int64]) -> F
     >>> mean_and_deviation(np.array([[[1], [3], [99]]], np.float32), np.array([2]))
     array([[2., 1.]], dtype=float32)
     """
-    weight = (np.arange(frames.shape[1]) < valid_frames[:, None]) / valid_frames[:, None]
-    weight = weight.astype(np.float32)[:, :, None]
+    share = (np.arange(frames.shape[1]) < valid_frames[:, None]) / valid_frames[:, None]
+    weight = share.astype(np.float32)[:, :, None]
     mean = (frames * weight).sum(axis=1)
     spread = np.square(frames - mean[:, None])
     spread *= weight
@@ -84,6 +85,6 @@ def dct_matrix(n_bands: int, n_coefficients: int) -> Floats:
     order = np.arange(n_coefficients)
     matrix = np.sqrt(2 / n_bands) * np.cos(np.pi / n_bands * (band + 0.5) * order)
     matrix[:, 0] /= np.sqrt(2)
-    result = matrix.astype(np.float32)
+    result: Floats = matrix.astype(np.float32)
     result.setflags(write=False)
     return result

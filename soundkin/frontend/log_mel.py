@@ -127,7 +127,8 @@ def mel_windows(
 
     Examples
     --------
-    >>> mel, valid = mel_windows(np.ones((2, 1000), np.float32), np.array([1000, 5]), PRESETS["mfcc"])
+    >>> windows, valid_samples = np.ones((2, 1000), np.float32), np.array([1000, 5])
+    >>> mel, valid = mel_windows(windows, valid_samples, PRESETS["mfcc"])
     >>> mel.shape, valid
     ((2, 4, 40), array([4, 1]))
     """
@@ -135,15 +136,15 @@ def mel_windows(
     if len(short):
         windows = windows.copy()
         for row in short:
-            windows[row, : settings.win] = np.resize(
-                windows[row, : valid_samples[row]], settings.win
-            )
+            sound = windows[row, : valid_samples[row]]
+            windows[row, : settings.win] = np.resize(sound, settings.win)
     most = n_frames(windows.shape[1], settings)
     valid = np.maximum(1, 1 + (valid_samples - settings.win) // settings.hop)
-    row, frame = np.nonzero(np.arange(-(-most // TILE) * TILE) < -(-valid[:, None] // TILE) * TILE)
-    frame = np.minimum(frame, valid[row] - 1)
-    flat = mel_at(windows.reshape(-1), row * windows.shape[1] + frame * settings.hop, settings)
-    first = np.concatenate([[0], np.cumsum(-(-valid // TILE) * TILE)[:-1]])
+    tiled = -(-valid // TILE) * TILE
+    first = np.cumsum(tiled) - tiled
+    rows = np.repeat(np.arange(len(valid)), tiled)
+    frames = np.minimum(np.arange(len(rows)) - first[rows], valid[rows] - 1)
+    flat = mel_at(windows.reshape(-1), rows * windows.shape[1] + frames * settings.hop, settings)
     return flat[first[:, None] + np.minimum(np.arange(most), valid[:, None] - 1)], valid
 
 
@@ -168,5 +169,7 @@ _COMPRESS: dict[Compression, Callable[[Floats], Floats]] = {
     "none": lambda mel: mel,
     "ln": lambda mel: np.log(mel + np.float32(0.01)),
     "log10": lambda mel: np.log10(np.float32(10_000) * mel + 1),
-    "db": lambda mel: (10 * np.log10(np.maximum(mel, np.float32(1e-10))) + 100) / 200,
+    "db": lambda mel: (
+        (np.float32(10) * np.log10(np.maximum(mel, np.float32(1e-10))) + 100) / np.float32(200)
+    ),
 }
