@@ -1,0 +1,221 @@
+"""Decoding and embedding in processes of their own.
+
+A file that crashes the decoder, or never ends, costs one process and is blamed on that file alone.
+`Workers.run` takes groups of jobs and yields one `Outcome` a job, in the order in which they finish.
+The processes are plain ``python -m soundkin.library.worker`` joined by socket pairs: no fork, no re-run
+of the caller's script, so it works from notebooks, scripts and servers alike.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+
+import numpy as np
+import numpy.typing as npt
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file (raw path) or one upload (bytes) to be heard.
+
+    key: the caller's own number; start_s, end_s: hear only this range.
+    """
+
+    key: int
+    source: bytes
+    is_upload: bool = False
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One sound as the library keeps it: what it is, its segments, their vectors by space id."""
+
+    sample_hash: str
+    duration_s: float
+    rate_hz: int
+    channels: int
+    format: str
+    subtype: str
+    peak_db: float
+    peaks: npt.NDArray[np.int8]
+    seq: npt.NDArray[np.int32]
+    start_s: npt.NDArray[np.float64]
+    end_s: npt.NDArray[np.float64]
+    centre_s: npt.NDArray[np.float64]
+    energy_db: npt.NDArray[np.float32]
+    n_silent: int
+    vectors: Mapping[str, Vectors]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one job: `heard`, or the `reason` (a word of `errors.REASONS`) and a `message`."""
+
+    key: int
+    size: int = 0
+    mtime_ns: int = 0
+    byte_hash: str = ""
+    heard: Heard | None = None
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(slots=True)
+class _Worker:
+    """One process and what it is doing."""
+
+    process: subprocess.Popen[bytes]
+    pipe: Connection
+    tasks: deque[tuple[Job, ...]] = field(default_factory=deque)
+    key: int | None = None
+    alive_at: float = 0.0
+
+
+class Workers:
+    """A few processes that hear files; started when first needed, kept until closed.
+
+    n: how many; spaces: names for `load_space`; timeout_s: the longest a process may go without a
+    sign of progress (a decoded block, a finished file) before it is ended and its file blamed.
+    """
+
+    def __init__(self, n: int, spaces: Sequence[str], *, timeout_s: float = 60.0) -> None:
+        self.n = n
+        self.spaces = tuple(spaces)
+        self.timeout_s = timeout_s
+        self._workers: list[_Worker] = []
+        self._one_at_a_time = threading.Lock()
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes."""
+        for worker in self._workers:
+            _end(worker)
+        self._workers.clear()
+
+    def hear(self, job: Job) -> Outcome:
+        """Hear one job, now; callable from several threads."""
+        with self._one_at_a_time:
+            return next(iter(self.run([(job,)])))
+
+    def run(
+        self, groups: Iterable[tuple[Job, ...]], *, stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[Outcome]:
+        """Yield one outcome a job. Ending early, by `stop` or by the caller, leaves no old work behind."""
+        waiting = iter(groups)
+        again: deque[tuple[Job, ...]] = deque()
+        try:
+            while not stop():
+                self._feed(waiting, again)
+                busy = [worker for worker in self._workers if worker.tasks]
+                if not busy:
+                    return
+                ready = wait([worker.pipe for worker in busy], timeout=min(1.0, self.timeout_s / 4))
+                for worker in busy:
+                    if worker.pipe in ready:
+                        yield from self._listen(worker, again)
+                    elif time.monotonic() - worker.alive_at > self.timeout_s:
+                        yield from self._bury(worker, again, "time-out")
+        finally:
+            for worker in [w for w in self._workers if w.tasks]:
+                _end(worker)
+                self._workers.remove(worker)
+
+    def _feed(self, waiting: Iterator[tuple[Job, ...]], again: deque[tuple[Job, ...]]) -> None:
+        """Give every process two groups: one to work on, one to go on with."""
+        for depth in (1, 2):
+            for i in range(self.n):
+                if i < len(self._workers) and len(self._workers[i].tasks) >= depth:
+                    continue
+                group = again.popleft() if again else next(waiting, None)
+                if group is None:
+                    return
+                if i == len(self._workers):
+                    self._workers.append(_start(self.spaces))
+                worker = self._workers[i]
+                if not worker.tasks:
+                    worker.alive_at = time.monotonic()
+                worker.tasks.append(group)
+                with contextlib.suppress(OSError):  # a dead process is noticed when listened to
+                    worker.pipe.send(group)
+
+    def _listen(self, worker: _Worker, again: deque[tuple[Job, ...]]) -> Iterator[Outcome]:
+        """Take one message of a process."""
+        try:
+            kind, value = worker.pipe.recv()
+        except (EOFError, OSError):
+            yield from self._bury(worker, again, "crashed")
+            return
+        worker.alive_at = time.monotonic()
+        if kind == "at":
+            worker.key = value
+        elif kind == "done":
+            worker.tasks.popleft()
+            worker.key = None
+            yield from value
+
+    def _bury(
+        self, worker: _Worker, again: deque[tuple[Job, ...]], reason: str
+    ) -> Iterator[Outcome]:
+        """Blame the file a dead or stuck process was at; give its other work to another one."""
+        _end(worker)
+        self._workers.remove(worker)
+        code = worker.process.returncode
+        current = worker.tasks.popleft()
+        blamed = worker.key if worker.key is not None or len(current) > 1 else current[0].key
+        if blamed is not None:
+            what = (
+                f"no progress within {self.timeout_s:g} s"
+                if reason == "time-out"
+                else f"decoding ended its process (exit status {code})"
+            )
+            yield Outcome(key=blamed, reason=reason, message=f"{what}; the file was passed over.")
+        for job in current:
+            if job.key != blamed:
+                again.append((job,))
+        again.extend(worker.tasks)
+        worker.tasks.clear()
+
+
+def _start(spaces: Sequence[str]) -> _Worker:
+    """Start one process: one thread of arithmetic, deaf to Ctrl-C, ends when its pipe closes."""
+    ours, theirs = socket.socketpair()
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }
+    with theirs:
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", "soundkin.library.worker", str(theirs.fileno()), *spaces],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
+        )
+    return _Worker(process, Connection(ours.detach()), alive_at=time.monotonic())
+
+
+def _end(worker: _Worker) -> None:
+    """End one process and wait for it."""
+    worker.pipe.close()
+    worker.process.kill()
+    worker.process.wait()
