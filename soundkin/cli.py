@@ -10,7 +10,6 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ import typer
 from soundkin.errors import InputError, SoundkinError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
     from soundkin.facade import IndexReport, Library, Progress, Scope, SearchResult
@@ -91,9 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(error.exit_code)
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - a Typer callback
+def _version(wanted: bool) -> None:
     if wanted:
-        from soundkin import __version__  # noqa: PLC0415
+        from soundkin import __version__
 
         typer.echo(f"soundkin {__version__}")
         raise typer.Exit
@@ -139,7 +139,7 @@ def index_command(
     Sounds are found by content: moving, renaming and retagging them costs nothing. Nothing is written
     beside your files. Ctrl-C is safe at any moment; the same command goes on where it stopped.
     """
-    from soundkin.facade import Library  # noqa: PLC0415
+    from soundkin.facade import Library
 
     with Library.open(library) as opened, _stoppable() as stopped:
 
@@ -172,7 +172,7 @@ def _watch(
     as_json: bool,
 ) -> None:
     """Run again for every folder in which something changed, until Ctrl-C."""
-    from watchfiles import watch  # noqa: PLC0415
+    from watchfiles import watch
 
     typer.secho("Watching for changes; Ctrl-C ends it.", err=True)
     for changes in watch(*folders, stop_event=stopped, debounce=2_000, raise_interrupt=False):
@@ -205,9 +205,9 @@ def _stoppable() -> Iterator[threading.Event]:
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     """Show a line with files done, rate, time left and failures on the error stream."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-    from rich.progress import Progress as Bar  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
@@ -312,7 +312,7 @@ def search(
     soundkin search piano.wav violin.wav --unlike hiss.wav
     soundkin search --text "vinyl -loop"
     """
-    from soundkin.facade import Library, QueryItem  # noqa: PLC0415
+    from soundkin.facade import Library, QueryItem
 
     scope = _scope(text, in_folder, not_folder, tag, not_tag, min_s, max_s, after, before)
     with Library.open(library, create=False) as opened:
@@ -352,8 +352,8 @@ def similar(
     as_json: AsJson = False,
 ) -> None:
     """Show the neighbours of one sound of the library."""
-    from soundkin.facade import Library, Scope  # noqa: PLC0415
-    from soundkin.search import SEGMENT_ID, SOUND_ID  # noqa: PLC0415
+    from soundkin.facade import Library, Scope
+    from soundkin.search import SEGMENT_ID, SOUND_ID
 
     with Library.open(library, create=False) as opened:
         query = what
@@ -401,7 +401,7 @@ def _scope(
     before: datetime | None,
 ) -> Scope:
     """Return the options of a scope as one; an existing folder is meant by its whole path."""
-    from soundkin.facade import Scope  # noqa: PLC0415
+    from soundkin.facade import Scope
 
     def whole(folder: str) -> str:
         path = Path(folder).expanduser()
@@ -473,7 +473,7 @@ def _list_sounds(library: Library, scope: Scope, k: int, *, as_json: bool) -> No
 @app.command()
 def info(library: LibraryPath = None, as_json: AsJson = False) -> None:
     """Say what the library holds: sounds, folders, spaces, disk use."""
-    from soundkin.facade import Library  # noqa: PLC0415
+    from soundkin.facade import Library
 
     with Library.open(library, create=False) as opened:
         held = opened.info()
@@ -502,7 +502,7 @@ def info(library: LibraryPath = None, as_json: AsJson = False) -> None:
 @app.command()
 def failures(library: LibraryPath = None, as_json: AsJson = False) -> None:
     """List the files that could not be heard, each with its reason."""
-    from soundkin.facade import Library  # noqa: PLC0415
+    from soundkin.facade import Library
 
     with Library.open(library, create=False) as opened:
         found = opened.failures()
@@ -523,7 +523,7 @@ def forget(
     as_json: AsJson = False,
 ) -> None:
     """Remove sounds from the library for good. Your files are never touched."""
-    from soundkin.facade import Library  # noqa: PLC0415
+    from soundkin.facade import Library
 
     with Library.open(library, create=False) as opened:
         count = opened.forget(what)
@@ -548,7 +548,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write the list of sounds, or of a part of them, to a file."""
-    from soundkin.facade import Library  # noqa: PLC0415
+    from soundkin.facade import Library
 
     scope = _scope(text, in_folder, not_folder, tag, not_tag, min_s, max_s, None, None)
     with Library.open(library, create=False) as opened:
@@ -565,7 +565,7 @@ def export(
 @tags_app.callback()
 def tags_list(context: typer.Context, library: LibraryPath = None, as_json: AsJson = False) -> None:
     """List the tags in use, most used first; with a command, put them on or take them off."""
-    from soundkin.facade import Library  # noqa: PLC0415
+    from soundkin.facade import Library
 
     if context.invoked_subcommand:
         return
@@ -622,7 +622,7 @@ def _change_tags(
     as_json: bool,
 ) -> None:
     """Tag or untag the chosen sounds."""
-    from soundkin.facade import Library  # noqa: PLC0415
+    from soundkin.facade import Library
 
     if not ids and not text and not in_folder:
         raise InputError("no sounds", "sound ids, --text or --in", "say which sounds are meant")
@@ -642,7 +642,7 @@ def roots_list(
     context: typer.Context, library: LibraryPath = None, as_json: AsJson = False
 ) -> None:
     """List the indexed folders, whether they are there, and how many sounds they hold; or move one."""
-    from soundkin.facade import Library  # noqa: PLC0415
+    from soundkin.facade import Library
 
     if context.invoked_subcommand:
         return
@@ -665,7 +665,7 @@ def roots_move(
     as_json: AsJson = False,
 ) -> None:
     """Tell where an indexed folder is now: another mount point, another machine."""
-    from soundkin.facade import Library  # noqa: PLC0415
+    from soundkin.facade import Library
 
     with Library.open(library, create=False) as opened:
         root = opened.repoint(old, new)
@@ -695,8 +695,8 @@ def serve(
     key: Annotated[Path | None, typer.Option(help="TLS key (PEM).")] = None,
 ) -> None:
     """Open the library in the browser."""
-    from soundkin.facade import Library  # noqa: PLC0415
-    from soundkin.serve import run  # noqa: PLC0415
+    from soundkin.facade import Library
+    from soundkin.serve import run
 
     with Library.open(library) as opened:
         run(opened, host=host, port=port, token=token, cert=cert, key=key)
@@ -705,7 +705,7 @@ def serve(
 @app.command()
 def doctor(library: LibraryPath = None, as_json: AsJson = False) -> None:
     """Check the installation, the codecs, the spaces and the library; say what is wrong and what to do."""
-    from soundkin.doctor import examine  # noqa: PLC0415
+    from soundkin.doctor import examine
 
     checks = examine(library)
     if as_json:
@@ -729,7 +729,7 @@ def demo_command(
     seed: Annotated[int, typer.Option(help="Same seed, same sounds.")] = 0,
 ) -> None:
     """Render a small library of varied sounds to try things on."""
-    from soundkin.demo import render_demo  # noqa: PLC0415
+    from soundkin.demo import render_demo
 
     render_demo(folder, n=n, seed=seed)
     typer.echo(f"{n} sounds written to {folder}.")
@@ -743,7 +743,7 @@ def _print_json(value: object) -> None:
     typer.echo(json.dumps(value, default=_plain, ensure_ascii=True))
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401 - any JSON value
+def _plain(value: object) -> Any:
     """Return what JSON has no word for as text."""
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
@@ -755,9 +755,9 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _table(*columns: str) -> Any:  # noqa: ANN401 - rich is imported when needed
+def _table(*columns: str) -> Any:
     """Return an empty table without lines."""
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
     for column in columns:
@@ -765,9 +765,9 @@ def _table(*columns: str) -> Any:  # noqa: ANN401 - rich is imported when needed
     return table
 
 
-def _print_table(table: Any) -> None:  # noqa: ANN401
+def _print_table(table: Any) -> None:
     """Print a table; whole lines when the output is no terminal."""
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
     console = Console()
     if not console.is_terminal:

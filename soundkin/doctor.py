@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.resources import files
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from soundkin.errors import SoundkinError
 from soundkin.facade import Library, library_path
 from soundkin.space import installed_spaces, load_space
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 LITTLE_ROOM = 1_000_000_000
 PARTS = ("numpy", "soundfile", "soxr", "av", "lancedb", "pyarrow", "fastapi")
@@ -69,7 +72,7 @@ def _packages() -> Check:
 
 
 def _libsndfile() -> Check:
-    import soundfile  # noqa: PLC0415
+    import soundfile
 
     wanted = {"WAV", "FLAC", "OGG", "AIFF", "MP3"}
     missing = wanted - set(soundfile.available_formats())
@@ -83,7 +86,7 @@ def _libsndfile() -> Check:
 
 
 def _ffmpeg() -> Check:
-    import av  # noqa: PLC0415
+    import av
 
     wanted = {"aac", "alac", "wmav2", "opus", "vorbis"}
     missing = wanted - av.codecs_available

@@ -12,13 +12,11 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +32,10 @@ from soundkin.library.store import FORMAT, SCHEMAS, Store, quote, vectors_table
 from soundkin.library.workers import Heard, Job, Workers
 from soundkin.search import QueryItem, Scope, SearchResult
 from soundkin.space import Space, load_space
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from types import TracebackType
 
 __all__ = ["IndexReport", "Library", "Progress", "QueryItem", "Scope", "SearchResult"]
 
@@ -197,7 +199,7 @@ class Library:
         """Bring the library up to date with a folder; see `soundkin.library.ingest.index_folder`."""
         report = index_folder(
             self._store,
-            os.path.expanduser(os.fspath(folder)),  # noqa: PTH111 - names need not be text
+            os.path.expanduser(os.fspath(folder)),
             spaces=[_space(name).name for name in spaces],
             jobs=jobs,
             retry_failed=retry_failed,
@@ -213,8 +215,8 @@ class Library:
 
     def _calibrate(self, space: Space) -> None:
         """Measure the borders of the bands anew when the library has doubled since the last time."""
-        from soundkin.audio.decode import read_sound  # noqa: PLC0415 - opens codecs
-        from soundkin.library.calibrate import MIN_SOUNDS, calibrate  # noqa: PLC0415
+        from soundkin.audio.decode import read_sound
+        from soundkin.library.calibrate import MIN_SOUNDS, calibrate
 
         before = self._store.setting(f"borders:{space.id}") or {"sounds": MIN_SOUNDS / 2}
         if self._store.count("sounds") < 2 * before["sounds"]:
@@ -322,7 +324,7 @@ class Library:
                 )
             source, start_s, end_s = _split_range(source, start_s, end_s)
         raw = os.path.realpath(os.fsencode(Path(source).expanduser()))
-        if not os.path.exists(raw):  # noqa: PTH110 - raw bytes
+        if not os.path.exists(raw):
             raise NotFound(
                 f"there is nothing at '{source}'",
                 "a sound file, file@start-end in seconds, or the id of a sound or segment",
@@ -334,7 +336,7 @@ class Library:
             return searching.known_part(
                 snapshot, view, str(sound_id), weight=item.weight, label=item.name
             )
-        label = item.name or display(os.path.basename(raw))  # noqa: PTH119
+        label = item.name or display(os.path.basename(raw))
         return self._heard_part(
             Job(0, raw, False, start_s, end_s), label, item, space, snapshot, sound_id
         )
@@ -357,7 +359,7 @@ class Library:
                 spot is not None
                 and self._catalogue.state(spot) == PRESENT
                 and os.path.exists(spot.raw)
-            ):  # noqa: PTH110
+            ):
                 job = Job(0, spot.raw, False, item.start_s, item.end_s)
                 return self._heard_part(
                     job, item.name or spot.name, item, space, snapshot, sound_id
@@ -415,7 +417,7 @@ class Library:
             if raw.startswith(head):
                 where = f"root_id = {quote([root_id])} AND path = X'{raw[len(head) :].hex()}'"
                 for row in self._store.read("locations", where=where).to_pylist():
-                    status = os.stat(raw)  # noqa: PTH116 - raw bytes
+                    status = os.stat(raw)
                     if (row["size"], row["mtime_ns"]) == (status.st_size, status.st_mtime_ns):
                         return str(row["sound_id"])
         return None
@@ -483,7 +485,7 @@ class Library:
         snapshot = self._catalogue.snapshot()
         spots = snapshot.spots.get(self._ord(snapshot, sound_id), ())
         for spot in spots:
-            if os.path.isfile(spot.raw):  # noqa: PTH113 - raw bytes
+            if os.path.isfile(spot.raw):
                 return Path(os.fsdecode(spot.raw))
         where = spots[0].path if spots else sound_id
         raise Offline(
@@ -642,7 +644,7 @@ class Library:
         """
         row = self._root_row(str(old))
         target = os.path.realpath(os.fsencode(Path(new).expanduser()))
-        if not os.path.isdir(target):  # noqa: PTH112 - raw bytes
+        if not os.path.isdir(target):
             raise NotFound(
                 f"there is no folder at '{display(target)}'",
                 "where the sounds are now",
@@ -775,7 +777,7 @@ def library_path(path: str | Path | None) -> Path:
     if path is None:
         path = os.environ.get("SOUNDKIN_LIBRARY") or None
     if path is None:
-        from platformdirs import user_data_path  # noqa: PLC0415
+        from platformdirs import user_data_path
 
         return user_data_path("soundkin", appauthor=False) / "library"
     return Path(path).expanduser().absolute()

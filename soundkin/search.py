@@ -15,16 +15,19 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
 from soundkin.errors import InputError, NotFound
-from soundkin.library.catalogue import Catalogue, Snapshot, SpaceView
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from soundkin.library.catalogue import Catalogue, Snapshot, SpaceView
 
 Band = Literal["near-identical", "close", "related", "far"]
 BANDS: tuple[Band, ...] = ("near-identical", "close", "related", "far")

@@ -9,8 +9,8 @@ of those. Random pairs of different sounds say what *far* is: 95 % of them are f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,11 @@ import numpy.typing as npt
 from soundkin.audio import deform
 from soundkin.audio.windows import chunks
 from soundkin.errors import DecodeError
-from soundkin.space import Space
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from soundkin.space import Space
 
 MIN_SOUNDS = 200
 COPIES_OF = 60

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,9 @@ import pyarrow.compute as pc
 from soundkin import index
 from soundkin.library.scan import GONE, PRESENT, display
 from soundkin.library.store import Store, vectors_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 ONLINE_FOR_S = 2.0
 """How long a root is taken to be where it was when last looked at."""
@@ -144,7 +146,7 @@ class Catalogue:
         now = time.monotonic()
         when, answer = self._online.get(key, (-1e9, False))
         if now - when > ONLINE_FOR_S:
-            answer = os.path.isdir(root)  # noqa: PTH112 - raw bytes
+            answer = os.path.isdir(root)
             self._online[key] = (now, answer)
         return answer
 

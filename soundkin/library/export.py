@@ -6,13 +6,15 @@ import csv
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import pyarrow as pa
 
 from soundkin.errors import InputError
 from soundkin.library.store import guarded
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COLUMNS = (
     "sound_id",
@@ -82,7 +84,7 @@ def _json(rows: Sequence[Row], path: Path) -> None:
 
 
 def _parquet(rows: Sequence[Row], path: Path) -> None:
-    import pyarrow.parquet as pq  # noqa: PLC0415 - only this format needs it
+    import pyarrow.parquet as pq
 
     table = {name: [row[name] for row in rows] for name in COLUMNS}
     table["tags"] = [list(tags) for tags in table["tags"]]

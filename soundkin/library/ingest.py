@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +32,10 @@ from soundkin.library.scan import (
 )
 from soundkin.library.store import SCHEMAS, Store, quote, vectors_schema, vectors_table
 from soundkin.library.workers import Heard, Job, Outcome, Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
 COMMIT_S = 4.0
 """Seconds of work between two commits: what a kill can cost."""
@@ -139,9 +142,9 @@ def _checked(folder: Path | str | bytes) -> bytes:
     """Return an existing, readable folder as an absolute raw path."""
     raw = os.path.realpath(os.fsencode(folder))
     name = display(raw)
-    if not os.path.exists(raw):  # noqa: PTH110 - raw bytes
+    if not os.path.exists(raw):
         raise NotFound(f"there is nothing at '{name}'", "a folder with sounds", "check the path")
-    if not os.path.isdir(raw):  # noqa: PTH112
+    if not os.path.isdir(raw):
         raise InputError(
             f"'{name}' is a file", "a folder with sounds", "give the folder it lies in"
         )
@@ -164,7 +167,7 @@ def _root_of(store: Store, path: bytes, *, dry_run: bool) -> tuple[str, bytes, b
         row = {
             "root_id": root_id,
             "path": path,
-            "label": display(os.path.basename(path) or path),  # noqa: PTH119
+            "label": display(os.path.basename(path) or path),
             "added_at": datetime.now(UTC),
         }
         store.upsert("roots", pa.Table.from_pylist([row], schema=SCHEMAS["roots"]))
@@ -293,7 +296,7 @@ class _Run:
     def _hash(self, path: bytes) -> str | None:
         """Hash a file of the listing; None when it cannot be read."""
         try:
-            return byte_hash(os.path.join(self.root, path))  # noqa: PTH118 - raw bytes
+            return byte_hash(os.path.join(self.root, path))
         except (OSError, DecodeError):
             return None
 
@@ -350,7 +353,7 @@ class _Run:
             if group and (size + entry.size > GROUP_BYTES or len(group) >= limit):
                 yield tuple(group)
                 group, size = [], 0
-            group.append(Job(key, os.path.join(self.root, entry.path)))  # noqa: PTH118 - raw bytes
+            group.append(Job(key, os.path.join(self.root, entry.path)))
             size += entry.size
         if group:
             yield tuple(group)

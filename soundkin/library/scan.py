@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
 
 PRESENT = "present"
 GONE = "gone"
@@ -82,7 +85,7 @@ def scan(root: bytes, suffixes: Collection[str], *, below: bytes = b"") -> Listi
     seen: set[tuple[int, int]] = set()
     while stack:
         folder = stack.pop()
-        full = os.path.join(root, folder) if folder else root  # noqa: PTH118 - raw bytes
+        full = os.path.join(root, folder) if folder else root
         try:
             here = os.stat(full)
             if (here.st_dev, here.st_ino) in seen:
@@ -95,7 +98,7 @@ def scan(root: bytes, suffixes: Collection[str], *, below: bytes = b"") -> Listi
             continue
         below_here: list[bytes] = []
         for item in found:
-            path = os.path.join(folder, item.name) if folder else item.name  # noqa: PTH118
+            path = os.path.join(folder, item.name) if folder else item.name
             _sort_in(listing, below_here, item, path, wanted)
         stack.extend(reversed(below_here))
     return listing
@@ -109,7 +112,7 @@ def _sort_in(
     wanted: set[bytes],
 ) -> None:
     """Put one directory entry where it belongs."""
-    suffix = os.path.splitext(item.name)[1].lower()  # noqa: PTH122 - raw bytes
+    suffix = os.path.splitext(item.name)[1].lower()
     is_sound = suffix.rstrip() in wanted and not item.name.startswith(b"._")
     try:
         mode = item.stat()

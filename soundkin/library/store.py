@@ -21,8 +21,6 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
@@ -30,6 +28,9 @@ import pyarrow as pa
 from soundkin.errors import LibraryBusy, LibraryError, LibraryFormatError, NotFound, StorageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
     import lancedb
 
 FORMAT = 1
@@ -186,7 +187,7 @@ class Store:
     def db(self) -> lancedb.DBConnection:
         """The connection, made when first needed."""
         if self._db is None:
-            import lancedb  # noqa: PLC0415 - two seconds of import, only when a table is touched
+            import lancedb
 
             self._db = lancedb.connect(str(self.path / "tables"))
         return self._db
@@ -207,7 +208,7 @@ class Store:
         head = vectors_table("")
         return [name.removeprefix(head) for name in self.names() if name.startswith(head)]
 
-    def table(self, name: str, schema: pa.Schema | None = None) -> Any:  # noqa: ANN401 - lancedb is untyped
+    def table(self, name: str, schema: pa.Schema | None = None) -> Any:
         """Return a table at its latest version; make it when it is not there yet."""
         table = self._tables.get(name)
         if table is None:
@@ -246,7 +247,7 @@ class Store:
         """Count the rows of a table."""
         return int(self.table(name).count_rows(where))
 
-    def setting(self, key: str) -> Any:  # noqa: ANN401 - any JSON value
+    def setting(self, key: str) -> Any:
         """Return a setting's value, or None."""
         rows = self.read("settings", where=f"key = {quote([key])}").to_pylist()
         return json.loads(rows[0]["value"]) if rows else None
@@ -301,7 +302,7 @@ class Store:
 
     def compact(self) -> None:
         """Merge small fragments and drop versions older than an hour; readers go on."""
-        from datetime import timedelta  # noqa: PLC0415
+        from datetime import timedelta
 
         for name in self.names():
             table = self.table(name)

@@ -11,10 +11,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,9 @@ from soundkin.audio.windows import QUIET_DB, Chunk, chunks
 from soundkin.errors import DecodeError
 from soundkin.library.workers import Heard, Job, Outcome
 from soundkin.space import Space, load_space
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Samples = npt.NDArray[np.float32]
 BEAT_S = 0.5
@@ -98,7 +101,7 @@ def _hear(
         if job.is_upload:
             outcome = Outcome(job.key, size=len(job.source))
         else:
-            status = os.stat(job.source)  # noqa: PTH116 - raw bytes
+            status = os.stat(job.source)
             outcome = Outcome(job.key, size=status.st_size, mtime_ns=status.st_mtime_ns)
             outcome = Outcome(job.key, status.st_size, status.st_mtime_ns, byte_hash(job.source))
         return _decode(job, outcome, gatherers, at)

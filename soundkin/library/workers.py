@@ -16,12 +16,15 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 Vectors = npt.NDArray[np.float32]
 
@@ -204,7 +207,7 @@ def _start(spaces: Sequence[str]) -> _Worker:
         "MKL_NUM_THREADS": "1",
     }
     with theirs:
-        process = subprocess.Popen(  # noqa: S603 - our own module
+        process = subprocess.Popen(
             [sys.executable, "-m", "soundkin.library.worker", str(theirs.fileno()), *spaces],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +20,9 @@ from soundkin.library.scan import (
     reconcile,
     scan,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SUFFIXES = {".wav", ".flac"}
 
