@@ -1,8 +1,8 @@
 """Any file -> mono blocks, checked on the way; never the whole file in memory.
 
-What comes out is mono float32 (frames,), the mean of the channels, at the native rate, full scale at
-1.0, finite. A sound's identity is the hash of its native samples, so that the same sound in WAV and in
-FLAC, or with other tags, is the same sound.
+What comes out is mono float32 (frames,), the mean of the channels, at the native rate, full scale
+at 1.0, finite. A sound's identity is the hash of its native samples, so that the same sound in WAV
+and in FLAC, or with other tags, is the same sound.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class SoundSummary:
     """What one pass over a sound found.
 
     `sample_hash` is 32 hex digits over rate, channels and native samples; `peak_db` the highest
-    magnitude of the mono sound in dBFS (-200 for digital silence); `peaks` (800, 2) int8 its outline,
-    127 = full scale.
+    magnitude of the mono sound in dBFS (-200 for digital silence); `peaks` (800, 2) int8 its
+    outline, 127 = full scale.
     """
 
     sample_hash: str
@@ -125,7 +125,7 @@ class SoundReader:
         for native in _native_blocks(self._track, math.inf):
             self._frames += len(native)
             self._demand_length(self._frames)
-            self._hash.update(native)
+            self._hash.update(native.data)
             mono = to_mono(native)
             self._meter.add(mono)
             self._demand_finite()
@@ -239,10 +239,10 @@ def read_sound(
     start_s: float = 0.0,
     end_s: float | None = None,
 ) -> tuple[Float32, int]:
-    """A whole sound, or the part from `start_s` to `end_s`: mono float32 (frames,), and its rate in Hz.
+    """A sound, or its part from `start_s` to `end_s`: mono float32 (frames,), and the rate in Hz.
 
-    The part is cut at native frames and then resampled to `rate_hz` when one is given; an end behind
-    the sound's is the sound's.
+    The part is cut at native frames and then resampled to `rate_hz` when one is given; an end
+    behind the sound's is the sound's.
 
     Raises
     ------
@@ -263,7 +263,7 @@ def read_sound(
 def read_range(
     source: Openable, start_s: float, end_s: float | None = None, *, name: str | None = None
 ) -> tuple[Float32, SoundInfo]:
-    """The native frames (frames, channels) from `start_s` to `end_s`, to the frame, and the sound's info.
+    """The native frames (frames, channels) from `start_s` to `end_s`, and the sound's info.
 
     Long files are stepped into where the format allows it exactly, else decoded up to the place.
 
@@ -296,7 +296,7 @@ def read_range(
 
 
 def resample(samples: Float32, from_hz: float, to_hz: float) -> Float32:
-    """Mono float32 (n,) from one rate to another by soxr's HQ filter; the same array when they are equal.
+    """Mono float32 (n,) from one rate to another by soxr's HQ filter; untouched when they agree.
 
     Examples
     --------
@@ -330,7 +330,7 @@ def to_mono(native: Float32) -> Float32:
 
 
 def _native_blocks(track: Track, n_frames: float) -> Iterator[Float32]:
-    """The next `n_frames` frames in blocks (frames, channels); a block is good until the next one."""
+    """The next `n_frames` frames in blocks (frames, channels), each good until the next."""
     channels = track.info.channels
     size = max(1, min(BLOCK_FRAMES, BLOCK_SAMPLES // channels))
     shared = np.empty((size, channels), np.float32)

@@ -1,8 +1,8 @@
 """Tracks decoded by FFmpeg's libraries (PyAV): AAC, ALAC, WMA, AC-3, WavPack, the sound of videos.
 
-Only what libsndfile does not know comes here; importing PyAV takes 0.3 s, so this module is imported
-late. Containers are named one by one and nothing but the given bytes is ever opened: a playlist that
-names other files or addresses is no sound.
+Only what libsndfile does not know comes here; importing PyAV takes 0.3 s, so this module is
+imported late. Containers are named one by one and nothing but the given bytes is ever opened: a
+playlist that names other files or addresses is no sound.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ BAD_PACKETS = 0.02
 class FfmpegTrack:
     """One sound opened by FFmpeg; see :class:`soundkin.audio.formats.Track`.
 
-    It is read from the front only: `preroll` is None. Rate and channels are those of the first decoded
-    frame (an AAC header may say half the rate); frames that differ later are converted to them.
+    It is read from the front only: `preroll` is None. Rate and channels are those of the first
+    decoded frame (an AAC header may say half the rate); frames that differ later are converted.
     """
 
     def __init__(self, source: Source, container: InputContainer, stream: AudioStream) -> None:
@@ -93,7 +93,7 @@ class FfmpegTrack:
         return True
 
     def _decode(self, stream: AudioStream) -> Iterator[AudioFrame]:
-        """Frames in order; up to 2 % of the packets may make no sense, as at a broadcast's beginning."""
+        """Frames in order; 2 % of the packets may make no sense, as where a broadcast begins."""
         packets = bad = 0
         try:
             for packet in self._container.demux(stream):
@@ -140,6 +140,7 @@ def open_ffmpeg(source: Source, *, looks_like_sound: bool) -> FfmpegTrack:
     try:
         container = av.open(
             _Bytes(source),
+            mode="r",
             metadata_errors="replace",
             options={"format_whitelist": CONTAINERS, "protocol_whitelist": "none"},
         )
@@ -159,7 +160,7 @@ def open_ffmpeg(source: Source, *, looks_like_sound: bool) -> FfmpegTrack:
 def _audio_stream(name: str, container: InputContainer) -> AudioStream:
     for stream in container.streams.audio:
         if stream.codec_context is not None:
-            stream.thread_type = "NONE"
+            stream.codec_context.thread_type = "NONE"
             stream.codec_context.thread_count = 1
             return stream
     if container.streams.video:

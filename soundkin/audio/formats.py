@@ -1,7 +1,7 @@
 """What an open sound says of itself, and which file names are worth opening.
 
-A *track* is one open sound, whatever decodes it: it hands out native frames in order, can step to a
-frame, and is closed. :mod:`soundkin.audio.libsndfile` and :mod:`soundkin.audio.ffmpeg` each make one.
+A *track* is one open sound, whatever decodes it: it hands out native frames in order, can step to
+a frame, and is closed. :mod:`soundkin.audio.libsndfile` and :mod:`soundkin.audio.ffmpeg` make them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-AUDIO_SUFFIXES = frozenset(
-    """
-    .wav .wave .bwf .rf64 .w64 .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .au .snd .caf
-    .m4a .m4b .m4r .aac .adts .wma .wv .ape .tta .ac3 .eac3 .dts .amr .mka .spx
-    .mp4 .m4v .mov .mkv .webm .avi .wmv .asf .flv .mpg .mpeg .mts .m2ts .3gp .3g2 .ogv
-    """.split()
-)
-"""Lower-case endings, dot included, of the files that a scan considers: sound, and video for its sound."""
+# fmt: off
+AUDIO_SUFFIXES = frozenset({
+    ".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3",
+    ".mp2", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf",
+    ".m4a", ".m4b", ".m4r", ".aac", ".adts", ".wma", ".wv", ".ape", ".tta", ".ac3", ".eac3",
+    ".dts", ".amr", ".mka", ".spx",
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".mpg", ".mpeg",
+    ".mts", ".m2ts", ".3gp", ".3g2", ".ogv",
+})
+# fmt: on
+"""Lower-case endings, dot included, of the files that a scan considers: sound, and video for it."""
 
 MIN_RATE_HZ = 1_000
 MAX_RATE_HZ = 6_144_000
@@ -28,7 +31,7 @@ MAX_RATE_HZ = 6_144_000
 
 @dataclass(frozen=True, slots=True)
 class SoundInfo:
-    """What the header says: native rate, channels, frames (None when it does not say), format, subtype."""
+    """What the header says: native rate, channels, frames (None: unknown), format, subtype."""
 
     rate_hz: int
     channels: int

@@ -1,19 +1,21 @@
 """What a header promises, read straight from its bytes.
 
-libsndfile trims a header's promise to the bytes that are there, so a cut file looks whole. The sizes
-of the data chunk (WAV, RF64, W64, AIFF, AU) and the frame count of an MP3's Xing or Info frame are
-read here instead. Sizes that mean "unknown" (0, or all ones, as streaming writers leave them) promise
-nothing.
+libsndfile trims a header's promise to the bytes that are there, so a cut file looks whole. The size
+of the data chunk (WAV, RF64, W64, AIFF, AU) is read here instead, and whether an MP3 begins with a
+Xing or Info frame that counts. Sizes that mean "unknown" (0, or all ones, as streaming writers
+leave them) promise nothing.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from soundkin.audio.source import Source
+
+Order = Literal["little", "big"]
 
 UNKNOWN_FROM = 0x7FFF_F000
 MAX_CHUNKS = 1_000
@@ -41,40 +43,41 @@ def counts_frames(source: Source) -> bool:
     head = source.read_at(start, 512)
     for tag in (b"Xing", b"Info"):
         at = head.find(tag)
-        if 0 <= at and len(head) >= at + 8:
+        if at >= 0 and len(head) >= at + 8:
             return bool(head[at + 7] & 1)
     return False
 
 
 def _find_data(source: Source, head: bytes) -> tuple[int, int] | None:
+    found = None
     match head[:4]:
         case b"RIFF":
-            return _chunk(source, b"data", "little")
+            found = _chunk(source, b"data", "little")
         case b"RIFX":
-            return _chunk(source, b"data", "big")
+            found = _chunk(source, b"data", "big")
         case b"FORM":
-            return _chunk(source, b"SSND", "big")
+            found = _chunk(source, b"SSND", "big")
         case b"RF64":
-            return _rf64(source)
+            found = _rf64(source)
         case b"riff":
-            return _w64(source)
+            found = _w64(source)
         case b".snd":
-            return int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
-    return None
+            found = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
+    return found
 
 
-def _chunks(source: Source, order: str) -> Iterator[tuple[bytes, int, int]]:
+def _chunks(source: Source, order: Order) -> Iterator[tuple[bytes, int, int]]:
     at = 12
     for _ in range(MAX_CHUNKS):
         head = source.read_at(at, 8)
         if len(head) < 8:
             return
-        size = int.from_bytes(head[4:], "little" if order == "little" else "big")
+        size = int.from_bytes(head[4:], order)
         yield head[:4], at + 8, size
         at += 8 + size + (size & 1)
 
 
-def _chunk(source: Source, name: bytes, order: str) -> tuple[int, int] | None:
+def _chunk(source: Source, name: bytes, order: Order) -> tuple[int, int] | None:
     found = ((at, size) for key, at, size in _chunks(source, order) if key == name)
     return next(found, None)
 

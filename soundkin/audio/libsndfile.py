@@ -1,7 +1,7 @@
 """Tracks decoded by libsndfile: WAV in all its kinds, FLAC, OGG, Opus, MP3, AIFF, AU, CAF and more.
 
-Conventions: native rate and channels, float32 with full scale at 1.0, whole numbers divided by their
-full scale (so 16 bits give the same samples from WAV and from FLAC).
+Conventions: native rate and channels, float32 with full scale at 1.0, whole numbers divided by
+their full scale (so 16 bits give the same samples from WAV and from FLAC).
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ INT16_STEP = np.float32(1 / 32768)
 NAMES = {"WAVEX": "WAV"}
 PREROLL = {"VORBIS": 1 << 21, "OPUS": 1 << 16, "MPEG_LAYER_III": 1 << 16}
 """Frames to step short of the wanted one. Vorbis: no step may land in the last page, of at most 255
-packets of 4,096 frames. Opus and MP3: the decoder needs what came before; MP3 then equals a decoding
+packets of 4,096 frames. Opus and MP3: the decoder needs what came before; MP3 then equals decoding
 from the start to 1e-6, all else exactly."""
 
 
 class _Forward(soundfile.SoundFile):  # type: ignore[misc]
     """A file that soundfile does not step in by itself.
 
-    After each read soundfile steps to where the file already stands. In MP3 that restarts the decoder
-    and puts wrong samples at every block's beginning; in a cut FLAC it loses the last block.
+    After each read soundfile steps to where the file already stands. In MP3 that restarts the
+    decoder and puts wrong samples at a block's beginning; in a cut FLAC it loses the last block.
     """
 
     def seekable(self) -> bool:
@@ -113,11 +113,11 @@ def open_sndfile(source: Source) -> SndfileTrack | None:
 def _info(file: _Forward) -> SoundInfo:
     name = "OPUS" if file.subtype == "OPUS" else NAMES.get(file.format, file.format)
     frames = None if file.frames >= ENDLESS else int(file.frames)
-    return SoundInfo(int(file.samplerate), int(file.channels), frames, name, file.subtype)
+    return SoundInfo(int(file.samplerate), int(file.channels), frames, str(name), str(file.subtype))
 
 
 def _promised(file: _Forward, data: tuple[int, int] | None, *, counted: bool) -> int | None:
-    """The frames a trustworthy header promises; libsndfile has cut its own figure to what is there."""
+    """The frames a trustworthy header promises; libsndfile cuts its figure to what is there."""
     frames = int(file.frames)
     if data is not None and data[1] > 0:
         promised, there = data

@@ -19,8 +19,8 @@ Float32 = npt.NDArray[np.float32]
 class PeakMeter:
     """Lowest and highest samples of a mono sound that comes in blocks, in constant memory.
 
-    The borders of a stretch are met to 1/16 of its width or better, and to the sample in sounds of up
-    to 16 samples a pair; the outcome does not depend on how the sound is cut into blocks.
+    The borders of a stretch are met to 1/8 of its width on either side, and to the sample in sounds
+    of up to 16 samples a pair. The outcome does not depend on how the sound is cut into blocks.
 
     Examples
     --------
@@ -123,4 +123,5 @@ def _spans(frames: int, width: int, pairs: int) -> npt.NDArray[np.int64]:
 
 def _to_int8(values: Float32) -> npt.NDArray[np.int8]:
     scaled = np.rint(values * np.float32(FULL_SCALE))
-    return np.clip(scaled, -FULL_SCALE, FULL_SCALE).astype(np.int8)
+    clipped: npt.NDArray[np.float32] = np.clip(scaled, -FULL_SCALE, FULL_SCALE)
+    return clipped.astype(np.int8)

@@ -132,7 +132,7 @@ def _pieces(source: Source) -> Iterator[bytes]:
 
 def _open_regular(path: str | bytes, name: str) -> tuple[int, int]:
     try:
-        _demand_regular(os.stat(path).st_mode, name)
+        _demand_regular(os.stat(path).st_mode, name)  # noqa: PTH116 - raw bytes
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from error
