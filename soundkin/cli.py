@@ -225,13 +225,14 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
         task = bar.add_task("scan", total=None, rate="", failed="")
 
         def show(progress: Progress) -> None:
-            files_s = progress.done / max(progress.elapsed_s, 1e-9)
+            elapsed_s = max(progress.elapsed_s, 1e-9)
+            rate = f"{progress.done / elapsed_s:.0f} files/s, {progress.seconds_of_sound / elapsed_s:.0f}x"
             bar.update(
                 task,
                 description=progress.phase,
                 completed=progress.done,
                 total=progress.total,
-                rate=f"{files_s:.0f} files/s, {progress.seconds_of_sound / max(progress.elapsed_s, 1e-9):.0f}x",
+                rate=rate,
                 failed=f"[red]{progress.failed} failed[/red]" if progress.failed else "",
             )
 
@@ -257,8 +258,8 @@ def _show_report(report: IndexReport, folder: Path, *, as_json: bool) -> None:
     )
     if report.decoded:
         typer.echo(
-            f"{report.seconds_of_sound / 60:.1f} minutes of sound in {report.elapsed_s:.1f} s: {rate:.0f}x real time, "
-            f"{report.decoded / max(report.elapsed_s, 1e-9):.0f} files/s."
+            f"{report.seconds_of_sound / 60:.1f} minutes of sound in {report.elapsed_s:.1f} s: "
+            f"{rate:.0f}x real time, {report.decoded / max(report.elapsed_s, 1e-9):.0f} files/s."
         )
     if report.failed:
         typer.echo("`soundkin failures` says which files failed and why.")
@@ -353,7 +354,7 @@ def similar(
 ) -> None:
     """Show the neighbours of one sound of the library."""
     from soundkin.facade import Library, Scope
-    from soundkin.search import SEGMENT_ID, SOUND_ID
+    from soundkin.listen import SEGMENT_ID, SOUND_ID
 
     with Library.open(library, create=False) as opened:
         query = what
@@ -482,7 +483,8 @@ def info(library: LibraryPath = None, as_json: AsJson = False) -> None:
         return
     typer.echo(f"library    {held.path} (format {held.format}, {held.disk_bytes / 1e6:.1f} MB)")
     typer.echo(
-        f"sounds     {held.sounds} in {held.places} places, {held.seconds_of_sound / 3600:.2f} hours, {held.gone} gone"
+        f"sounds     {held.sounds} in {held.places} places, "
+        f"{held.seconds_of_sound / 3600:.2f} hours, {held.gone} gone"
     )
     typer.echo(f"segments   {held.segments}; {held.silent} silent windows left out")
     typer.echo(f"failures   {held.failures}")

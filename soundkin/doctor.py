@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ def examine(library: Path | None = None) -> list[Check]:
         _guard("packages", _packages),
         _guard("libsndfile", _libsndfile),
         _guard("ffmpeg", _ffmpeg),
-        *(_guard(f"space {name}", lambda name=name: _space(name)) for name in installed_spaces()),
+        *(_guard(f"space {name}", partial(_space, name)) for name in installed_spaces()),
         _guard("page", _page),
         _guard("library", lambda: _library(library)),
         _guard("disk", lambda: _disk(library)),

@@ -10,27 +10,27 @@
 from __future__ import annotations
 
 import os
-import re
-import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from soundkin import search as searching
-from soundkin.errors import InputError, NotFound, Offline, QueryError, UnknownSpace
-from soundkin.library import export
-from soundkin.library.catalogue import Catalogue, Snapshot, SpaceView, Spot
+from soundkin.errors import InputError, NotFound, Offline, UnknownSpace
+from soundkin.library import export, places
+from soundkin.library.catalogue import Catalogue, Snapshot, SpaceView
 from soundkin.library.ingest import IndexReport, Progress, index_folder
 from soundkin.library.scan import GONE, PRESENT, display
 from soundkin.library.store import FORMAT, SCHEMAS, Store, quote, vectors_table
-from soundkin.library.workers import Heard, Job, Workers
-from soundkin.search import QueryItem, Scope, SearchResult
+from soundkin.library.views import Failure, LibraryInfo, Root, Segment, Sound, SpaceInfo
+from soundkin.listen import SOUND_ID, Listener, QueryItem, as_items, best_spot
+from soundkin.scope import Scope, sounds_in
+from soundkin.search import SearchResult
 from soundkin.space import Space, load_space
 
 if TYPE_CHECKING:
@@ -43,97 +43,6 @@ DEFAULT_SPACES = ("mfcc",)
 FAVOURITE = "favourite"
 """The tag that marks a favourite."""
 
-RANGE = re.compile(r"(?P<path>.+)@(?P<start>\d+(?:\.\d+)?)-(?P<end>\d+(?:\.\d+)?)$", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """One sound of the library with all its places; the first one is where it is shown."""
-
-    sound_id: str
-    name: str
-    path: str
-    root: str
-    folder: str
-    duration_s: float
-    rate_hz: int
-    channels: int
-    format: str
-    n_segments: int
-    tags: tuple[str, ...]
-    state: str
-    added_at: datetime
-    locations: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One stretch of a sound that can be found."""
-
-    segment_id: str
-    seq: int
-    start_s: float
-    end_s: float
-    energy_db: float
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One file of the ledger: why it is not in the library."""
-
-    path: str
-    root: str
-    reason: str
-    message: str
-    size: int
-    failed_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """One indexed folder: where it is, whether it is there now, how many sounds it holds."""
-
-    root_id: str
-    path: str
-    label: str
-    state: str
-    n_sounds: int
-    n_gone: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpaceInfo:
-    """One space of the library; borders: see :mod:`soundkin.library.calibrate`."""
-
-    name: str
-    space_id: str
-    dim: int
-    vectors: int
-    index: str
-    borders: tuple[float, float, float]
-    calibrated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LibraryInfo:
-    """What a library holds."""
-
-    path: str
-    format: int
-    library_id: str
-    sounds: int
-    segments: int
-    silent: int
-    seconds_of_sound: float
-    places: int
-    gone: int
-    failures: int
-    tags: int
-    indexing: bool
-    disk_bytes: int
-    spaces: tuple[SpaceInfo, ...]
-    roots: tuple[Root, ...]
-
 
 class Library:
     """A collection of sounds that can be searched by how they sound.
@@ -145,8 +54,7 @@ class Library:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._catalogue = Catalogue(store)
-        self._workers: Workers | None = None
-        self._workers_lock = threading.Lock()
+        self._listener = Listener(store, self._catalogue)
         self._names: tuple[int, list[int]] = (-1, [])
 
     @classmethod
@@ -171,11 +79,8 @@ class Library:
         self.close()
 
     def close(self) -> None:
-        """End the processes that decode for this library."""
-        with self._workers_lock:
-            if self._workers is not None:
-                self._workers.close()
-                self._workers = None
+        """End the process that decodes for this library."""
+        self._listener.close()
 
     @property
     def path(self) -> Path:
@@ -263,7 +168,7 @@ class Library:
         """
         chosen = _space(space or DEFAULT_SPACES[0])
         snapshot, view = self._view(chosen.id)
-        parts = [self._part(item, chosen, snapshot, view) for item in searching.as_items(query)]
+        parts = [self._listener.part(item, chosen, snapshot, view) for item in as_items(query)]
         return searching.rank(
             self._catalogue,
             snapshot,
@@ -302,126 +207,6 @@ class Library:
         bands = measured or space.card["bands"]
         return (bands["near_identical"], bands["close"], bands["related"]), measured is not None
 
-    def _part(
-        self, item: QueryItem, space: Space, snapshot: Snapshot, view: SpaceView
-    ) -> searching.Part:
-        """Hear one item of a query."""
-        source, start_s, end_s = item.source, item.start_s, item.end_s
-        if isinstance(source, np.ndarray):
-            return _vector_part(source, space, item)
-        if isinstance(source, bytes):
-            return self._heard_part(
-                Job(0, source, True, start_s, end_s), item.name or "upload", item, space, snapshot
-            )
-        if isinstance(source, str):
-            whole = searching.SEGMENT_ID.fullmatch(source)
-            sound_id = (
-                whole[1] if whole else source if searching.SOUND_ID.fullmatch(source) else None
-            )
-            if sound_id is not None:
-                return self._library_part(
-                    item, sound_id, int(whole[2]) if whole else None, space, snapshot, view
-                )
-            source, start_s, end_s = _split_range(source, start_s, end_s)
-        raw = os.path.realpath(os.fsencode(Path(source).expanduser()))
-        if not os.path.exists(raw):
-            raise NotFound(
-                f"there is nothing at '{source}'",
-                "a sound file, file@start-end in seconds, or the id of a sound or segment",
-                "check the path",
-            )
-        _check_range(start_s, end_s)
-        sound_id = self._known_as(raw)
-        if sound_id in snapshot.ord_of and start_s is None and end_s is None:
-            return searching.known_part(
-                snapshot, view, str(sound_id), weight=item.weight, label=item.name
-            )
-        label = item.name or display(os.path.basename(raw))
-        return self._heard_part(
-            Job(0, raw, False, start_s, end_s), label, item, space, snapshot, sound_id
-        )
-
-    def _library_part(
-        self,
-        item: QueryItem,
-        sound_id: str,
-        seq: int | None,
-        space: Space,
-        snapshot: Snapshot,
-        view: SpaceView,
-    ) -> searching.Part:
-        """Hear a sound, a segment or a range of a sound of the library."""
-        _check_range(item.start_s, item.end_s)
-        ranged = item.start_s is not None or item.end_s is not None
-        if seq is None and ranged and sound_id in snapshot.ord_of:
-            spot = self._best_spot(snapshot, sound_id)
-            if (
-                spot is not None
-                and self._catalogue.state(spot) == PRESENT
-                and os.path.exists(spot.raw)
-            ):
-                job = Job(0, spot.raw, False, item.start_s, item.end_s)
-                return self._heard_part(
-                    job, item.name or spot.name, item, space, snapshot, sound_id
-                )
-        return searching.known_part(
-            snapshot,
-            view,
-            sound_id,
-            seq=seq,
-            start_s=item.start_s,
-            end_s=item.end_s,
-            weight=item.weight,
-            label=item.name,
-        )
-
-    def _heard_part(
-        self,
-        job: Job,
-        label: str,
-        item: QueryItem,
-        space: Space,
-        snapshot: Snapshot,
-        sound_id: str | None = None,
-    ) -> searching.Part:
-        """Decode and embed a file or an upload in a process of its own."""
-        heard = self._hear(job, space, label)
-        number = snapshot.ord_of.get(sound_id or heard.sample_hash)
-        ranged = job.start_s is not None or job.end_s is not None
-        start_s = (job.start_s or 0.0) if ranged else None
-        end_s = (start_s or 0.0) + heard.duration_s if ranged else None
-        return searching.Part(label, item.weight, heard.vectors[space.id], number, start_s, end_s)
-
-    def _hear(self, job: Job, space: Space, label: str) -> Heard:
-        """Run one job in the library's own worker; say in the user's words what is wrong with it."""
-        with self._workers_lock:
-            if self._workers is None or space.name not in self._workers.spaces:
-                if self._workers is not None:
-                    self._workers.close()
-                self._workers = Workers(1, [space.name])
-            workers = self._workers
-        outcome = workers.hear(job)
-        if outcome.heard is None:
-            what = "it is silent" if outcome.reason == "silent" else outcome.message.rstrip(".")
-            raise QueryError(
-                f"'{label}' cannot be used as a query: {what}",
-                "a file with something to hear",
-                "choose another one",
-            )
-        return outcome.heard
-
-    def _known_as(self, raw: bytes) -> str | None:
-        """Return the id of the sound at a path, when the library has it and the file is unchanged."""
-        for root_id, (_, _, root) in self._catalogue.snapshot().roots.items():
-            head = root.rstrip(b"/") + b"/"
-            if raw.startswith(head):
-                where = f"root_id = {quote([root_id])} AND path = X'{raw[len(head) :].hex()}'"
-                for row in self._store.read("locations", where=where).to_pylist():
-                    status = os.stat(raw)
-                    if (row["size"], row["mtime_ns"]) == (status.st_size, status.st_mtime_ns):
-                        return str(row["sound_id"])
-        return None
-
     # -- looking ------------------------------------------------------------------------------------
 
     def sounds(
@@ -429,7 +214,7 @@ class Library:
     ) -> tuple[list[Sound], int]:
         """List the sounds in a scope, and how many there are; order "name", "added" or "duration"."""
         snapshot = self._catalogue.snapshot()
-        chosen = np.flatnonzero(searching.sounds_in(self._catalogue, snapshot, scope))
+        chosen = np.flatnonzero(sounds_in(snapshot, scope))
         if order == "name":
             ranks = {number: place for place, number in enumerate(self._by_name(snapshot))}
             numbers = sorted(chosen.tolist(), key=ranks.__getitem__)
@@ -501,16 +286,10 @@ class Library:
             raise _no_sound(sound_id)
         return number
 
-    def _best_spot(self, snapshot: Snapshot, sound_id: str) -> Spot | None:
-        """Return the place of a sound that is most likely to open."""
-        order = (PRESENT, "offline", GONE)
-        spots = snapshot.spots.get(self._ord(snapshot, sound_id), ())
-        return min(spots, key=lambda spot: order.index(self._catalogue.state(spot)), default=None)
-
     def _sound(self, snapshot: Snapshot, number: int) -> Sound:
         """Describe a sound by its number."""
         row = snapshot.row(number)
-        spot = self._best_spot(snapshot, row["sound_id"])
+        spot = best_spot(self._catalogue, snapshot, row["sound_id"])
         return Sound(
             sound_id=row["sound_id"],
             name=spot.name if spot else row["sound_id"],
@@ -566,7 +345,7 @@ class Library:
             failures=store.count("failures"),
             tags=len(self.tag_counts()),
             indexing=store.is_indexing(),
-            disk_bytes=sum(max(_size(file), 0) for file in files),
+            disk_bytes=sum(max(places.size_of(file), 0) for file in files),
             spaces=tuple(self._space_info(space_id) for space_id in store.spaces()),
             roots=tuple(self.roots()),
         )
@@ -620,118 +399,25 @@ class Library:
 
     def roots(self) -> list[Root]:
         """List the indexed folders."""
-        rows = self._store.read("locations", ["root_id", "state"]).to_pylist()
-        found = []
-        for root in self._store.read("roots").to_pylist():
-            mine = [row["state"] for row in rows if row["root_id"] == root["root_id"]]
-            found.append(
-                Root(
-                    root_id=root["root_id"],
-                    path=display(root["path"]),
-                    label=root["label"],
-                    state="online" if self._catalogue.is_online(root["path"]) else "offline",
-                    n_sounds=mine.count(PRESENT),
-                    n_gone=mine.count(GONE),
-                )
-            )
-        return sorted(found, key=lambda root: root.path)
+        return places.list_roots(self._store, self._catalogue.is_online)
 
     def repoint(self, old: str | Path, new: str | Path) -> Root:
-        """Tell that a root is somewhere else now: another mount point, another machine.
-
-        old: its path, label or id. new: an existing folder in which some of its sounds are found.
-        Raises `NotFound` for an unknown root, `InputError` for a folder that does not look like it.
-        """
-        row = self._root_row(str(old))
-        target = os.path.realpath(os.fsencode(Path(new).expanduser()))
-        if not os.path.isdir(target):
-            raise NotFound(
-                f"there is no folder at '{display(target)}'",
-                "where the sounds are now",
-                "check the path",
-            )
-        where = f"root_id = {quote([row['root_id']])} AND state = '{PRESENT}'"
-        places = self._store.read("locations", ["path", "size"], where).to_pylist()[:2_000]
-        matching = sum(
-            _size(Path(os.fsdecode(target + b"/" + place["path"]))) == place["size"]
-            for place in places
-        )
-        if places and not matching:
-            raise InputError(
-                f"none of the sounds known in '{display(row['path'])}' is in '{display(target)}'",
-                "the same folder in another place",
-                "check the path; nothing was changed",
-            )
-        row["path"] = target
-        self._store.upsert("roots", pa.Table.from_pylist([row], schema=SCHEMAS["roots"]))
-        return next(root for root in self.roots() if root.root_id == row["root_id"])
-
-    def _root_row(self, name: str) -> dict[str, Any]:
-        """Return the row of a root by path, label or id."""
-        rows = self._store.read("roots").to_pylist()
-        wanted = {name, name.rstrip("/"), os.path.realpath(name)}
-        found = [r for r in rows if wanted & {display(r["path"]), r["label"], r["root_id"]}]
-        if len(found) != 1:
-            raise NotFound(
-                f"{len(found) or 'no'} indexed folders go by '{name}'",
-                f"one of {', '.join(display(r['path']) for r in rows) or 'none'}",
-                "see `soundkin roots`",
-            )
-        row: dict[str, Any] = found[0]
-        return row
+        """Tell that a root is somewhere else now; see `soundkin.library.places.repoint`."""
+        root_id = places.repoint(self._store, old, new)
+        return next(root for root in self.roots() if root.root_id == root_id)
 
     def forget(self, what: str | Path | Iterable[str]) -> int:
         """Remove sounds from the library for good; the files themselves are never touched.
 
         what: "gone" for every place whose file is missing, a folder (indexed or inside an indexed one),
-        or sound ids. A sound that is left without a place goes, with its tags. Returns how many went.
+        a sound id, or several. A sound that is left without a place goes, with its tags. Returns how many
+        went. Raises `NotFound`.
         """
-        if not isinstance(what, str | Path):
-            ids = self._checked_ids(what)
-            return self._drop_sounds(ids)
-        if str(what) == GONE:
-            self._store.delete("locations", f"state = '{GONE}'")
-        elif searching.SOUND_ID.fullmatch(str(what)):
-            return self._drop_sounds(self._checked_ids([str(what)]))
-        else:
-            self._forget_folder(str(what))
-        placed = set(self._store.read("locations", ["sound_id"])["sound_id"].to_pylist())
-        sounds = self._store.read("sounds", ["sound_id"])["sound_id"].to_pylist()
-        return self._drop_sounds([sid for sid in sounds if sid not in placed])
-
-    def _forget_folder(self, name: str) -> None:
-        """Remove the places and ledger rows of a root or of a folder inside one."""
-        path = os.path.realpath(os.fsencode(Path(name).expanduser()))
-        for root in self._store.read("roots").to_pylist():
-            mine = f"root_id = {quote([root['root_id']])}"
-            if path == root["path"] or name in {root["root_id"], root["label"]}:
-                for table in ("locations", "failures", "roots"):
-                    self._store.delete(table, mine)
-                return
-            head = root["path"].rstrip(b"/") + b"/"
-            if path.startswith(head):
-                inner = path[len(head) :] + b"/"
-                for table in ("locations", "failures"):
-                    paths = self._store.read(table, ["path"], mine)["path"].to_pylist()
-                    hexes = [f"X'{p.hex()}'" for p in paths if p.startswith(inner)]
-                    for low in range(0, len(hexes), 2_000):
-                        self._store.delete(
-                            table, f"{mine} AND path IN ({', '.join(hexes[low : low + 2_000])})"
-                        )
-                return
-        raise NotFound(
-            f"'{name}' is not an indexed folder, nor inside one",
-            "a folder, a sound id, or the word 'gone'",
-            "see `soundkin roots`",
-        )
-
-    def _drop_sounds(self, ids: Sequence[str]) -> int:
-        """Delete sounds, the marker first, so that a kill leaves only orphans for the next sweep."""
-        if ids:
-            vectors = [vectors_table(space) for space in self._store.spaces()]
-            for table in ("sounds", "locations", "tags", *vectors, "segments"):
-                self._store.delete_sounds(table, ids)
-        return len(ids)
+        if isinstance(what, str) and SOUND_ID.fullmatch(what):
+            what = [what]
+        if isinstance(what, str | Path):
+            return places.forget_places(self._store, what)
+        return places.forget_sounds(self._store, self._checked_ids(what))
 
     # -- taking away --------------------------------------------------------------------------------
 
@@ -783,41 +469,6 @@ def library_path(path: str | Path | None) -> Path:
     return Path(path).expanduser().absolute()
 
 
-def _split_range(
-    text: str, start_s: float | None, end_s: float | None
-) -> tuple[str, float | None, float | None]:
-    """Take "path@start-end" apart, unless a file bears the whole as its name."""
-    found = RANGE.fullmatch(text)
-    if found is None or Path(text).expanduser().exists():
-        return text, start_s, end_s
-    return found["path"], float(found["start"]), float(found["end"])
-
-
-def _check_range(start_s: float | None, end_s: float | None) -> None:
-    """Refuse a range that is empty or starts before the sound."""
-    if (start_s or 0.0) < 0 or (end_s is not None and end_s <= (start_s or 0.0)):
-        raise InputError(
-            f"the range from {start_s or 0:g} s to {end_s:g} s",
-            "0 <= start < end, in seconds",
-            "swap or widen it",
-        )
-
-
-def _vector_part(vectors: npt.NDArray[np.float32], space: Space, item: QueryItem) -> searching.Part:
-    """Take vectors as they are, made unit length. Raises `InputError` for another shape or zeros."""
-    rows = np.atleast_2d(np.asarray(vectors, np.float32))
-    norms = np.linalg.norm(rows, axis=1)
-    if rows.ndim != 2 or rows.shape[1] != space.dim or not len(rows):
-        raise InputError(
-            f"vectors of shape {vectors.shape}", f"(n, {space.dim}), as {space.id} makes them", ""
-        )
-    if not np.isfinite(norms).all() or not (norms > 0).all():
-        raise InputError("a vector that is zero or not finite", "vectors with a direction", "")
-    return searching.Part(
-        item.name or "vectors", item.weight, (rows / norms[:, None]).astype(np.float32)
-    )
-
-
 def _checked_tags(tags: Iterable[str]) -> list[str]:
     """Return tags trimmed, once each; refuse empty, long and broken ones."""
     names = list(dict.fromkeys(tag.strip() for tag in tags))
@@ -838,11 +489,3 @@ def _no_sound(sound_id: str) -> NotFound:
         "the id of one of its sounds",
         "search for it by name",
     )
-
-
-def _size(path: Path) -> int:
-    """Return a file's size, -1 when it is not there (any more)."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1

@@ -11,21 +11,18 @@ to the positive parts (see :mod:`soundkin.library.calibrate`).
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.compute as pc
 
-from soundkin.errors import InputError, NotFound
+from soundkin.errors import InputError
+from soundkin.scope import Scope, sounds_in
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Sequence
 
     from soundkin.library.catalogue import Catalogue, Snapshot, SpaceView
 
@@ -34,43 +31,6 @@ BANDS: tuple[Band, ...] = ("near-identical", "close", "related", "far")
 
 MAX_QUERY_VECTORS = 32
 """A long query is heard at this many moments, evenly spread."""
-
-SEGMENT_ID = re.compile(r"([0-9a-f]{32})-(\d+)")
-SOUND_ID = re.compile(r"[0-9a-f]{32}")
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which sounds may answer: all conditions hold at once, an empty one says nothing.
-
-    folders, not_folders: absolute paths or folder names at any depth; a sound lies in a folder when any
-    of its places does. tags, not_tags: all of them, none of them. text: words that occur in path or
-    tags, "-word" for those that must not. Durations in seconds, times with a time zone.
-    """
-
-    folders: Sequence[str] = ()
-    not_folders: Sequence[str] = ()
-    tags: Sequence[str] = ()
-    not_tags: Sequence[str] = ()
-    min_duration_s: float | None = None
-    max_duration_s: float | None = None
-    added_after: datetime | None = None
-    added_before: datetime | None = None
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class QueryItem:
-    """One part of a query: a source, a range of it, a weight (negative: unlike that), a name to show.
-
-    source: a path, "path@start-end", a sound id, a segment id, the bytes of a file, or vectors (n, dim).
-    """
-
-    source: str | Path | bytes | npt.NDArray[np.float32]
-    start_s: float | None = None
-    end_s: float | None = None
-    weight: float = 1.0
-    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +138,7 @@ def rank(
     started = time.perf_counter()
     _check(parts, k, min_closeness)
     total, positive = _closeness(view, parts)
-    allowed = _allowed(catalogue, snapshot, view, parts, scope)
+    allowed = _allowed(snapshot, view, parts, scope)
     if min_closeness is not None:
         allowed &= total >= min_closeness
     order = _best_sounds(view, total, allowed, k, most_different=most_different)
@@ -254,18 +214,20 @@ def spread(
     """
     if len(vectors) <= most:
         return vectors
-    return vectors[np.linspace(0, len(vectors) - 1, most).round().astype(int)]
+    chosen: npt.NDArray[np.float32] = vectors[
+        np.linspace(0, len(vectors) - 1, most).round().astype(int)
+    ]
+    return chosen
 
 
 def _allowed(
-    catalogue: Catalogue,
     snapshot: Snapshot,
     view: SpaceView,
     parts: Sequence[Part],
     scope: Scope | None,
 ) -> npt.NDArray[np.bool_]:
     """Return which rows may answer: alive, somewhere on disk, in scope, not the query itself."""
-    sounds = sounds_in(catalogue, snapshot, scope)
+    sounds = sounds_in(snapshot, scope)
     rows = sounds[view.sound] & (view.segment >= 0)
     for part in parts:
         if part.sound is None:
@@ -279,99 +241,6 @@ def _allowed(
             own = own[overlap]
         rows[own] = False
     return rows
-
-
-def sounds_in(
-    catalogue: Catalogue, snapshot: Snapshot, scope: Scope | None
-) -> npt.NDArray[np.bool_]:
-    """Return which sounds are alive, have a place, and meet a scope; (n_sounds,) indexed by ord."""
-    del catalogue
-    n = len(snapshot.ids)
-    placed = np.zeros(n, bool)
-    placed[
-        [
-            number
-            for number, spots in snapshot.spots.items()
-            if any(s.state == "present" for s in spots)
-        ]
-    ] = True
-    mask = snapshot.alive & placed
-    if scope is None:
-        return mask
-    if scope.text:
-        mask &= _with_words(snapshot, scope.text)
-    if scope.folders:
-        mask &= _in_folders(snapshot, scope.folders)
-    if scope.not_folders:
-        mask &= ~_in_folders(snapshot, scope.not_folders)
-    if scope.tags or scope.not_tags:
-        mask &= _with_tags(snapshot, scope)
-    return mask & _in_ranges(snapshot, scope)
-
-
-def _with_words(snapshot: Snapshot, text: str) -> npt.NDArray[np.bool_]:
-    """Return the sounds in whose path or tags every word occurs and no "-word" does."""
-    mask = np.ones(len(snapshot.ids), bool)
-    for word in text.casefold().split():
-        wanted = not (word.startswith("-") and len(word) > 1)
-        found = pc.match_substring(snapshot.haystack, word if wanted else word[1:])
-        hit = found.to_numpy(zero_copy_only=False)
-        mask &= hit if wanted else ~hit
-    return mask
-
-
-def _in_folders(snapshot: Snapshot, folders: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Return the sounds with a place in any of the folders."""
-    wanted = [folder.rstrip("/") or "/" for folder in folders]
-    whole = [f"{folder.rstrip('/')}/" for folder in wanted if folder.startswith("/")]
-    inner = [f"/{folder.strip('/').casefold()}/" for folder in wanted if not folder.startswith("/")]
-    mask = np.zeros(len(snapshot.ids), bool)
-    for number, spots in snapshot.spots.items():
-        mask[number] = any(
-            any(spot.path.startswith(head) for head in whole)
-            or any(
-                name in f"/{spot.root.rpartition('/')[2]}/{spot.folder}/".casefold()
-                for name in inner
-            )
-            for spot in spots
-        )
-    return mask
-
-
-def _with_tags(snapshot: Snapshot, scope: Scope) -> npt.NDArray[np.bool_]:
-    """Return the sounds that bear all wanted tags and none of the unwanted."""
-    wanted, unwanted = set(scope.tags), set(scope.not_tags)
-    return np.fromiter(
-        (
-            wanted.issubset(snapshot.tags.get(i, ()))
-            and unwanted.isdisjoint(snapshot.tags.get(i, ()))
-            for i in range(len(snapshot.ids))
-        ),
-        bool,
-        len(snapshot.ids),
-    )
-
-
-def _in_ranges(snapshot: Snapshot, scope: Scope) -> npt.NDArray[np.bool_]:
-    """Return the sounds whose duration and date lie in range."""
-    mask = np.ones(len(snapshot.ids), bool)
-    rows = snapshot.row_of[snapshot.alive]
-    if not len(rows):
-        return mask
-    inside = np.ones(len(rows), bool)
-    duration = snapshot.sounds["duration_s"].to_numpy()[rows]
-    if scope.min_duration_s is not None:
-        inside &= duration >= scope.min_duration_s
-    if scope.max_duration_s is not None:
-        inside &= duration <= scope.max_duration_s
-    if scope.added_after is not None or scope.added_before is not None:
-        added = snapshot.sounds["added_at"].cast("int64").to_numpy()[rows]
-        if scope.added_after is not None:
-            inside &= added >= scope.added_after.timestamp() * 1e6
-        if scope.added_before is not None:
-            inside &= added < scope.added_before.timestamp() * 1e6
-    mask[snapshot.alive] = inside
-    return mask
 
 
 def _best_sounds(
@@ -473,78 +342,6 @@ def _shown(part: Part, snapshot: Snapshot) -> QueryPart:
     return QueryPart(part.label, part.weight, len(part.vectors), sound_id, part.start_s, part.end_s)
 
 
-def known_part(
-    snapshot: Snapshot,
-    view: SpaceView,
-    sound_id: str,
-    *,
-    seq: int | None = None,
-    start_s: float | None = None,
-    end_s: float | None = None,
-    weight: float = 1.0,
-    label: str | None = None,
-) -> Part:
-    """Return a part made of vectors that the library has: a sound, one segment of it, or a range.
-
-    Raises `NotFound` for an unknown sound or segment, or a range without segments.
-    """
-    sound = snapshot.ord_of.get(sound_id)
-    if sound is None:
-        raise NotFound(
-            f"no sound '{sound_id}'",
-            "the id of a sound in the library",
-            "list them with `soundkin search --text ''`",
-        )
-    rows = np.flatnonzero(view.sound == sound)
-    segment = view.segment[rows]
-    if seq is not None:
-        chosen = snapshot.segments["seq"][segment] == seq
-        rows, segment = rows[chosen], segment[chosen]
-        if not len(rows):
-            raise NotFound(
-                f"sound '{sound_id}' has no segment {seq}", "a segment that the library lists", ""
-            )
-        start_s = float(snapshot.segments["start_s"][segment[0]])
-        end_s = float(snapshot.segments["end_s"][segment[0]])
-    elif start_s is not None or end_s is not None:
-        low, high = start_s or 0.0, np.inf if end_s is None else end_s
-        chosen = (snapshot.segments["start_s"][segment] < high) & (
-            snapshot.segments["end_s"][segment] > low
-        )
-        rows, segment = rows[chosen], segment[chosen]
-        if not len(rows):
-            raise NotFound(
-                f"nothing to hear in sound '{sound_id}' from {low:g} s on", "a range with sound", ""
-            )
-        start_s, end_s = low, float(min(high, snapshot.segments["end_s"][segment].max()))
-    vectors = vectors_of(view, rows)
-    spots = snapshot.spots.get(sound, ())
-    name = spots[0].name if spots else sound_id
-    return Part(label or name, weight, vectors, sound, start_s, end_s)
-
-
 def vectors_of(view: SpaceView, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """Return the vectors of some rows of a space."""
-    held: Any = view.index
-    return np.asarray(held.vectors[rows], np.float32)
-
-
-def as_items(query: object) -> list[QueryItem]:
-    """Return any kind of query as a list of items.
-
-    Takes what `QueryItem.source` takes, a `QueryItem`, or a sequence of those.
-    Raises `InputError` for anything else and for an empty sequence.
-    """
-    if isinstance(query, QueryItem):
-        return [query]
-    if isinstance(query, str | Path | bytes | np.ndarray):
-        return [QueryItem(query)]
-    if isinstance(query, Mapping) or not isinstance(query, Sequence):
-        raise InputError(
-            f"a query of type {type(query).__name__}",
-            "a path, an id, bytes, vectors or a list of those",
-        )
-    items = [item for one in query for item in as_items(one)]
-    if not items:
-        raise InputError("the query is empty", "at least one path, id, region or vector", "")
-    return items
+    return np.asarray(view.index.vectors[rows], np.float32)

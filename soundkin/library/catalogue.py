@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from soundkin import index
+from soundkin.index.exact import ExactIndex
 from soundkin.library.scan import GONE, PRESENT, display
 from soundkin.library.store import Store, vectors_table
 
@@ -77,7 +77,7 @@ class SpaceView:
     """
 
     space_id: str
-    index: index.Index
+    index: ExactIndex
     sound: npt.NDArray[np.int32]
     segment: npt.NDArray[np.int64]
     starts: npt.NDArray[np.int64]
@@ -295,7 +295,7 @@ class Catalogue:
         if view is None:
             return SpaceView(
                 space_id,
-                index.build("exact", X, space_id=space_id),
+                ExactIndex.build(X, space_id=space_id),
                 sound,
                 segment,
                 _starts(sound),

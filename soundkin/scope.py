@@ -1,0 +1,126 @@
+"""Which sounds may answer: folders, tags, durations, dates and words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from soundkin.library.catalogue import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which sounds may answer: all conditions hold at once, an empty one says nothing.
+
+    folders, not_folders: absolute paths or folder names at any depth; a sound lies in a folder when any
+    of its places does. tags, not_tags: all of them, none of them. text: words that occur in path or
+    tags, "-word" for those that must not. Durations in seconds, times with a time zone.
+    """
+
+    folders: Sequence[str] = ()
+    not_folders: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    not_tags: Sequence[str] = ()
+    min_duration_s: float | None = None
+    max_duration_s: float | None = None
+    added_after: datetime | None = None
+    added_before: datetime | None = None
+    text: str = ""
+
+
+def sounds_in(snapshot: Snapshot, scope: Scope | None) -> npt.NDArray[np.bool_]:
+    """Return which sounds are alive, have a place, and meet a scope; (n_sounds,) indexed by ord."""
+    n = len(snapshot.ids)
+    placed = np.zeros(n, bool)
+    placed[
+        [
+            number
+            for number, spots in snapshot.spots.items()
+            if any(s.state == "present" for s in spots)
+        ]
+    ] = True
+    mask = snapshot.alive & placed
+    if scope is None:
+        return mask
+    if scope.text:
+        mask &= _with_words(snapshot, scope.text)
+    if scope.folders:
+        mask &= _in_folders(snapshot, scope.folders)
+    if scope.not_folders:
+        mask &= ~_in_folders(snapshot, scope.not_folders)
+    if scope.tags or scope.not_tags:
+        mask &= _with_tags(snapshot, scope)
+    return mask & _in_ranges(snapshot, scope)
+
+
+def _with_words(snapshot: Snapshot, text: str) -> npt.NDArray[np.bool_]:
+    """Return the sounds in whose path or tags every word occurs and no "-word" does."""
+    mask = np.ones(len(snapshot.ids), bool)
+    for word in text.casefold().split():
+        wanted = not (word.startswith("-") and len(word) > 1)
+        found = pc.match_substring(snapshot.haystack, word if wanted else word[1:])
+        hit = found.to_numpy(zero_copy_only=False)
+        mask &= hit if wanted else ~hit
+    return mask
+
+
+def _in_folders(snapshot: Snapshot, folders: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return the sounds with a place in any of the folders."""
+    wanted = [folder.rstrip("/") or "/" for folder in folders]
+    whole = [f"{folder.rstrip('/')}/" for folder in wanted if folder.startswith("/")]
+    inner = [f"/{folder.strip('/').casefold()}/" for folder in wanted if not folder.startswith("/")]
+    mask = np.zeros(len(snapshot.ids), bool)
+    for number, spots in snapshot.spots.items():
+        mask[number] = any(
+            any(spot.path.startswith(head) for head in whole)
+            or any(
+                name in f"/{spot.root.rpartition('/')[2]}/{spot.folder}/".casefold()
+                for name in inner
+            )
+            for spot in spots
+        )
+    return mask
+
+
+def _with_tags(snapshot: Snapshot, scope: Scope) -> npt.NDArray[np.bool_]:
+    """Return the sounds that bear all wanted tags and none of the unwanted."""
+    wanted, unwanted = set(scope.tags), set(scope.not_tags)
+    return np.fromiter(
+        (
+            wanted.issubset(snapshot.tags.get(i, ()))
+            and unwanted.isdisjoint(snapshot.tags.get(i, ()))
+            for i in range(len(snapshot.ids))
+        ),
+        bool,
+        len(snapshot.ids),
+    )
+
+
+def _in_ranges(snapshot: Snapshot, scope: Scope) -> npt.NDArray[np.bool_]:
+    """Return the sounds whose duration and date lie in range."""
+    mask = np.ones(len(snapshot.ids), bool)
+    rows = snapshot.row_of[snapshot.alive]
+    if not len(rows):
+        return mask
+    inside = np.ones(len(rows), bool)
+    duration = snapshot.sounds["duration_s"].to_numpy()[rows]
+    if scope.min_duration_s is not None:
+        inside &= duration >= scope.min_duration_s
+    if scope.max_duration_s is not None:
+        inside &= duration <= scope.max_duration_s
+    if scope.added_after is not None or scope.added_before is not None:
+        added = snapshot.sounds["added_at"].cast("int64").to_numpy()[rows]
+        if scope.added_after is not None:
+            inside &= added >= scope.added_after.timestamp() * 1e6
+        if scope.added_before is not None:
+            inside &= added < scope.added_before.timestamp() * 1e6
+    mask[snapshot.alive] = inside
+    return mask
