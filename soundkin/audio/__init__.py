@@ -14,10 +14,8 @@ unless it is asked for a whole sound.
 - :mod:`~soundkin.audio.headers`    what a header promises
 - :mod:`~soundkin.audio.formats`    what an open sound says of itself; file endings
 - :mod:`~soundkin.audio.libsndfile` and :mod:`~soundkin.audio.ffmpeg`    the two decoders
+
+Import names from these modules: the decoders are slow to load, and drawing a grid needs none.
 """
 
 from __future__ import annotations
-
-from soundkin.audio.decode import SoundReader, read_sound, resample
-
-__all__ = ["SoundReader", "read_sound", "resample"]
