@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 import soundfile
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 RATE_HZ = 22_050
 
 
 def make_broken(folder: Path) -> dict[str, str | None]:
-    """Write the files; name (relative to the folder) -> the reason it must fail with, None if it must be indexed.
+    """Write the files; name in the folder -> the reason it must fail with, None if it must be indexed.
 
     "silent" is found by the windows, not by the decoder. `folder.wav` is a folder, which a scan walks
     into; opened as a file it is "unreadable". `endless.wav` is a pipe that nobody writes to.

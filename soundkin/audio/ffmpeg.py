@@ -34,6 +34,7 @@ TRUSTED = frozenset({"mov", "wav", "w64", "aiff", "caf", "flac", "wv", "ape", "t
 """Containers whose audio track says exactly how long it is."""
 
 CODEC_NAMES = {"mp3float": "MP3", "vorbis": "OGG", "wmav1": "WMA", "wmav2": "WMA", "wmapro": "WMA"}
+PCM_NAMES = {"s16": "PCM_16", "s24": "PCM_24", "s32": "PCM_32", "u8": "PCM_U8", "f32": "FLOAT"}
 SCALES = {"u8": 1 / 128, "s16": 1 / (1 << 15), "s32": 1 / (1 << 31), "s64": 1 / (1 << 63)}
 BAD_PACKETS = 0.02
 
@@ -169,7 +170,7 @@ def _audio_stream(name: str, container: InputContainer) -> AudioStream:
 
 
 def _info(container: InputContainer, stream: AudioStream, first: AudioFrame) -> SoundInfo:
-    codec = stream.codec_context.codec.canonical_name
+    name, subtype = _names(stream.codec_context.codec.canonical_name, _family(container))
     frames = None
     if stream.duration is not None and stream.time_base is not None:
         frames = round(stream.duration * stream.time_base * first.rate)
@@ -177,9 +178,16 @@ def _info(container: InputContainer, stream: AudioStream, first: AudioFrame) -> 
         rate_hz=first.rate,
         channels=first.layout.nb_channels,
         frames=frames,
-        format=CODEC_NAMES.get(codec, codec).upper(),
-        subtype=_family(container).upper(),
+        format=name,
+        subtype=subtype,
     )
+
+
+def _names(codec: str, family: str) -> tuple[str, str]:
+    """Format and subtype: the codec's name and its container's; PCM the other way round."""
+    if codec.startswith("pcm_"):
+        return family.upper(), PCM_NAMES.get(codec[4:7].rstrip("lb"), codec.upper())
+    return CODEC_NAMES.get(codec, codec).upper(), family.upper()
 
 
 def _family(container: InputContainer) -> str:
@@ -199,6 +207,5 @@ def _samples(frame: AudioFrame) -> npt.NDArray[np.float32]:
 
 
 def _corrupt(name: str, why: object) -> DecodeError:
-    return DecodeError(
-        "corrupt", f"'{name}' does not decode ({why})", "a whole file", "copy it again"
-    )
+    told = getattr(why, "strerror", None) or why
+    return DecodeError("corrupt", f"'{name}' does not decode ({told})", "a whole file")
