@@ -1,0 +1,38 @@
+// Elements in one call. Text goes in as text, never as HTML.
+
+type Child = Node | string | null;
+type Props<K extends keyof HTMLElementTagNameMap> = Partial<
+  Omit<HTMLElementTagNameMap[K], "style" | "dataset" | "children">
+> & {
+  class?: string;
+  data?: Record<string, string>;
+  aria?: Record<string, string>;
+};
+
+/** Make an element: properties, `class`, `data`, `aria`, then children. */
+export function el<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  props: Props<K> = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  const { class: className, data, aria, ...rest } = props;
+  if (className) element.className = className;
+  if (data) Object.assign(element.dataset, data);
+  for (const [name, value] of Object.entries(aria ?? {})) {
+    element.setAttribute(name === "role" ? "role" : `aria-${name}`, value);
+  }
+  Object.assign(element, rest);
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+/** Set text only where it differs, so that screen readers and layout are left in peace. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** The value of a colour or size that the style sheet names. */
+export function cssValue(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}

@@ -1,0 +1,33 @@
+// The sheet that `?` shows: made from the registry, so it cannot lie.
+
+import { el } from "./dom";
+import { keyName, type Keys } from "./keys";
+
+const MOUSE: readonly [string, string][] = [
+  ["Click", "select and play"],
+  ["Ctrl-click", "select without playing"],
+  ["Press a waveform", "play from there"],
+  ["Drag a waveform", "search for that range"],
+  ["Drop a file", "search for sounds like it"],
+];
+
+export function keySheet(keys: Keys): HTMLDialogElement {
+  const rows = keys.commands.map((command) =>
+    el("tr", {}, el("td", {}, ...command.keys.map((key) => el("kbd", {}, keyName(key)))), el("td", {}, command.label)),
+  );
+  const mouse = MOUSE.map(([what, label]) => el("tr", {}, el("td", {}, what), el("td", {}, label)));
+  const close = el("button", { type: "submit" }, "Close");
+  const sheet = el(
+    "dialog",
+    { class: "sheet", aria: { labelledby: "keys-title" } },
+    el("h2", { id: "keys-title" }, "Keys"),
+    el("table", {}, el("tbody", {}, ...rows)),
+    el("h2", {}, "Mouse and touch"),
+    el("table", {}, el("tbody", {}, ...mouse)),
+    el("form", { method: "dialog" }, close),
+  );
+  sheet.addEventListener("click", (event) => {
+    if (event.target === sheet) sheet.close();
+  });
+  return sheet;
+}

@@ -1,0 +1,110 @@
+// The library: its folders and whether they are there, what failed and why, and adding a folder.
+
+import * as api from "./api";
+import { el } from "./dom";
+import { countOf, countText } from "./format";
+import { errorText } from "./notice";
+
+/** A form that asks for a folder of the server's machine and has it indexed. */
+export function folderForm(onStarted: () => void): HTMLFormElement {
+  const box = el("input", { type: "text", required: true, placeholder: "/path/to/a/folder/of/sounds", spellcheck: false });
+  box.setAttribute("aria-label", "Folder to index, as a whole path on the server's machine");
+  const wrong = el("p", { class: "wrong", aria: { role: "alert" }, hidden: true });
+  const form = el("form", { class: "folder-form" }, box, el("button", { type: "submit", class: "main" }, "Index"), wrong);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    wrong.hidden = true;
+    api.startIndex(box.value.trim()).then(
+      () => {
+        box.value = "";
+        onStarted();
+      },
+      (error: unknown) => {
+        wrong.textContent = errorText(error);
+        wrong.hidden = false;
+      },
+    );
+  });
+  return form;
+}
+
+/** What a library without sounds shows instead of rows. */
+export function emptyLibrary(onStarted: () => void): HTMLElement {
+  return el(
+    "div",
+    {},
+    el("h1", {}, "This library is empty"),
+    el("p", {}, "Point it at a folder of sound; search works while it is being indexed. Nothing is written beside your files."),
+    folderForm(onStarted),
+    el("p", { class: "dim" }, "From a terminal: ", el("code", {}, "soundkin index FOLDER")),
+  );
+}
+
+export class LibraryPanel {
+  readonly root: HTMLDialogElement;
+  #body = el("div");
+
+  constructor() {
+    this.root = el("dialog", { class: "panel", aria: { label: "Library" } }, this.#body);
+    this.root.addEventListener("click", (event) => {
+      if (event.target === this.root) this.root.close();
+    });
+  }
+
+  async open(): Promise<void> {
+    const library = await api.library();
+    const failed = library.counts.failures ? await api.failures() : [];
+    this.#body.replaceChildren(
+      el("h2", {}, library.name),
+      el("p", { class: "dim path" }, library.path),
+      el(
+        "p",
+        {},
+        `${countOf(library.counts.sounds, "sound")} · ${countOf(library.counts.segments, "segment")} · spaces: ${library.spaces.join(", ") || "none"} · Soundkin ${library.version}`,
+      ),
+      el("h3", {}, "Folders"),
+      folders(library.roots),
+      el("h3", {}, "Add a folder"),
+      folderForm(() => this.root.close()),
+      el("h3", {}, `Files that gave no sound (${countText(library.counts.failures)})`),
+      failures(failed),
+      el("form", { method: "dialog" }, el("button", { type: "submit" }, "Close")),
+    );
+    if (!this.root.open) this.root.showModal();
+  }
+}
+
+function folders(roots: readonly api.RootOut[]): HTMLElement {
+  if (!roots.length) return el("p", { class: "dim" }, "None yet.");
+  const lines = roots.map((root) =>
+    el(
+      "li",
+      {},
+      el("strong", {}, root.label || root.path),
+      " ",
+      el("span", { class: root.state === "online" ? "dim" : "badge" }, root.state),
+      el("span", { class: "numbers dim" }, ` ${countOf(root.n_sounds, "sound")}`),
+      el("span", { class: "path dim" }, root.path),
+    ),
+  );
+  return el("ul", { class: "roots" }, ...lines);
+}
+
+function failures(failed: readonly api.FailureOut[]): HTMLElement {
+  if (!failed.length) return el("p", { class: "dim" }, "None.");
+  const lines = failed.map((failure) =>
+    el(
+      "li",
+      {},
+      el("span", { class: "path" }, failure.path),
+      el("span", { class: "badge" }, failure.reason),
+      el("span", { class: "dim" }, failure.message),
+    ),
+  );
+  return el(
+    "div",
+    {},
+    el("ul", { class: "failures" }, ...lines),
+    el("p", { class: "dim" }, "They are not tried again until they change, or with: ", el("code", {}, "soundkin index --retry-failed")),
+  );
+}

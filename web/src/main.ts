@@ -1,0 +1,34 @@
+// The page starts here.
+
+import { Page } from "./page";
+
+declare global {
+  interface Window {
+    /** What the page does right now, for tests and for reports of what went wrong. */
+    soundkin: { inspect: () => unknown };
+  }
+}
+
+const host = document.getElementById("page");
+if (!host) throw new Error("index.html has no #page");
+const page = new Page(host);
+
+window.soundkin = {
+  inspect: () => ({
+    view: page.navigator.view,
+    selected: page.results.row(),
+    count: page.results.count,
+    playing: page.player.take && {
+      key: page.player.take.key,
+      soundId: page.player.take.soundId,
+      name: page.player.take.name,
+      startS: page.player.take.startS,
+      endS: page.player.take.endS,
+    },
+    positionS: page.player.positionS,
+    loop: page.player.loop,
+    output: page.player.measure(),
+  }),
+};
+
+page.start();

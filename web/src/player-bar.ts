@@ -1,0 +1,68 @@
+// The bar at the bottom: what is heard, stop and loop, volume, and taking it away.
+
+import { sliceAddress } from "./api";
+import { el, setText } from "./dom";
+import { rangeText } from "./format";
+import type { Player } from "./player";
+import type { Row } from "./rows";
+
+const VOLUME = "soundkin.volume";
+
+export class PlayerBar {
+  readonly root: HTMLElement;
+  #player: Player;
+  #toggle = el("button", { type: "button", class: "toggle" });
+  #name = el("span", { class: "now-name" });
+  #range = el("span", { class: "numbers dim" });
+  #loop = el("button", { type: "button" }, "Loop");
+  #download = el("a", { class: "button", hidden: true }, "Download slice");
+  #copy = el("button", { type: "button", hidden: true }, "Copy path");
+  #row: Row | null = null;
+
+  constructor(player: Player, onToggle: () => void, onCopied: (text: string) => void) {
+    this.#player = player;
+    this.#toggle.addEventListener("click", onToggle);
+    this.#loop.addEventListener("click", () => player.toggleLoop());
+    this.#copy.addEventListener("click", () => {
+      const path = this.#row?.path ?? "";
+      navigator.clipboard.writeText(path).then(
+        () => onCopied(`Copied ${path}`),
+        () => onCopied(`The browser did not allow copying. The path is ${path}`),
+      );
+    });
+    const volume = el("input", { type: "range", min: "0", max: "1", step: "0.01", class: "volume" });
+    volume.setAttribute("aria-label", "Volume");
+    volume.value = localStorage.getItem(VOLUME) ?? "0.9";
+    player.volume = Number(volume.value);
+    volume.addEventListener("input", () => {
+      player.volume = Number(volume.value);
+      localStorage.setItem(VOLUME, volume.value);
+    });
+    this.root = el(
+      "footer",
+      { class: "now", aria: { label: "Player" } },
+      this.#toggle,
+      el("p", { class: "now-what" }, this.#name, this.#range),
+      this.#loop,
+      volume,
+      this.#download,
+      this.#copy,
+    );
+    this.show(null);
+  }
+
+  /** Show what is heard, else what is selected. */
+  show(row: Row | null): void {
+    this.#row = row;
+    const { take, loop } = this.#player;
+    setText(this.#toggle, take ? "■" : "▶");
+    this.#toggle.setAttribute("aria-label", take ? "Stop" : "Play the selected sound");
+    this.#toggle.disabled = !take && !row;
+    setText(this.#name, take?.name ?? row?.name ?? "Nothing selected");
+    const range = take ?? row;
+    setText(this.#range, range ? rangeText(range.startS, range.endS) : "");
+    this.#loop.setAttribute("aria-pressed", String(loop));
+    this.#download.hidden = this.#copy.hidden = !row;
+    if (row) this.#download.href = sliceAddress(row.soundId, row.startS, row.endS, true);
+  }
+}

@@ -1,0 +1,287 @@
+// The list: one row a sound, with its waveform, what was hit, and what can be done with it.
+
+import { cssValue, el, setText } from "./dom";
+import { rangeText, timeText } from "./format";
+import type { PeakStore } from "./peaks";
+import { listenRegion } from "./region";
+import type { Row, Source } from "./rows";
+import type { Cut } from "./state";
+import { VirtualList } from "./virtual-list";
+import { drawWave } from "./waveform";
+
+export const FAVOURITE = "favourite";
+
+export interface ResultEvents {
+  onSelect: (index: number, play: boolean) => void;
+  onSeek: (index: number, second: number) => void;
+  onRegion: (row: Row, cut: Cut) => void;
+  onSimilar: (row: Row) => void;
+  onFavourite: (row: Row) => void;
+  onFurther: (row: Row) => void;
+  onFolder: (folder: string) => void;
+  onTag: (tag: string) => void;
+}
+
+interface View {
+  root: HTMLElement;
+  index: number;
+  wave: HTMLElement;
+  canvas: HTMLCanvasElement;
+  drag: HTMLElement;
+  head: HTMLElement;
+  star: HTMLButtonElement;
+  name: HTMLElement;
+  folder: HTMLButtonElement;
+  tags: HTMLElement;
+  badge: HTMLElement;
+  range: HTMLElement;
+  length: HTMLElement;
+  band: HTMLElement;
+  further: HTMLButtonElement;
+  similar: HTMLButtonElement;
+}
+
+export class Results {
+  readonly root: HTMLElement;
+  readonly grid = el("div", { class: "list", tabIndex: 0, aria: { role: "grid", label: "Sounds" } });
+  selected = -1;
+  #source: Source | null = null;
+  #events: ResultEvents;
+  #peaks: PeakStore;
+  #list: VirtualList<View>;
+  #status = el("p", { class: "status", aria: { role: "status" } });
+  #remark = el("p", { class: "remark", hidden: true });
+  #empty = el("div", { class: "empty", hidden: true });
+  #playing: string | null = null;
+
+  constructor(peaks: PeakStore, events: ResultEvents) {
+    this.#peaks = peaks;
+    this.#events = events;
+    const space = el("div", { class: "space", aria: { role: "rowgroup" } });
+    this.grid.append(space);
+    this.root = el("main", { class: "results" }, this.#status, this.#remark, this.grid, this.#empty);
+    this.#list = new VirtualList<View>(this.grid, space, {
+      rowHeight: () => Number.parseFloat(cssValue("--row")) || 48,
+      build: () => this.#build(),
+      fill: (view, index) => this.#fill(view, index),
+      onStretch: (from, to) => this.#source?.ensure(from, to),
+    });
+    this.grid.addEventListener("click", (event) => this.#onClick(event));
+  }
+
+  /** Show other rows; the selection goes to the row named `at` when it is among them. */
+  show(source: Source | null, at: string | null): void {
+    this.#source = source;
+    this.selected = source && at !== null ? source.indexOf(at) : -1;
+    this.grid.hidden = !source?.count;
+    this.grid.setAttribute("aria-rowcount", String(source?.count ?? 0));
+    this.grid.scrollTop = 0;
+    this.#list.setCount(source?.count ?? 0);
+    if (this.selected >= 0) this.#list.scrollTo(this.selected);
+    this.#markSelected();
+  }
+
+  say(status: string, remark: string): void {
+    setText(this.#status, status);
+    setText(this.#remark, remark);
+    this.#remark.hidden = remark === "";
+  }
+
+  /** What stands where no row is; null takes it away. */
+  showEmpty(content: Node | null): void {
+    this.#empty.replaceChildren(...(content ? [content] : []));
+    this.#empty.hidden = content === null;
+  }
+
+  busy(busy: boolean): void {
+    this.root.setAttribute("aria-busy", String(busy));
+  }
+
+  row(index: number = this.selected): Row | null {
+    return this.#source?.get(index) ?? null;
+  }
+
+  get count(): number {
+    return this.#source?.count ?? 0;
+  }
+
+  get pageRows(): number {
+    return this.#list.pageRows;
+  }
+
+  select(index: number): void {
+    if (!this.count) return;
+    this.selected = Math.max(0, Math.min(index, this.count - 1));
+    this.#list.scrollTo(this.selected);
+    this.#list.refresh();
+    this.#markSelected();
+  }
+
+  /** Rows have changed in place, or more have come: keep the selection on its row. */
+  refresh(): void {
+    this.grid.setAttribute("aria-rowcount", String(this.count));
+    this.#list.setCount(this.count);
+    this.#markSelected();
+  }
+
+  /** Move the playhead; `key` names the row that is heard. */
+  playhead(key: string | null, second: number | null): void {
+    if (key !== this.#playing) {
+      this.#playing = key;
+      this.#list.refresh();
+    }
+    const index = key === null ? -1 : (this.#source?.indexOf(key) ?? -1);
+    const view = this.#list.viewOf(index);
+    const row = this.row(index);
+    if (!view || !row) return;
+    view.head.hidden = second === null;
+    if (second !== null) view.head.style.left = `${(second / row.durationS) * 100}%`;
+  }
+
+  #markSelected(): void {
+    const view = this.#list.viewOf(this.selected);
+    if (view) this.grid.setAttribute("aria-activedescendant", view.root.id);
+    else this.grid.removeAttribute("aria-activedescendant");
+  }
+
+  #onClick(event: MouseEvent): void {
+    if (!(event.target instanceof Element)) return;
+    const line = event.target.closest<HTMLElement>("[data-index]");
+    const index = Number(line?.dataset["index"] ?? -1);
+    const row = this.row(index);
+    if (!row) return;
+    const button = event.target.closest<HTMLElement>("button[data-do]");
+    if (!button) this.#events.onSelect(index, !(event.ctrlKey || event.metaKey));
+    else if (button.dataset["do"] === "similar") this.#events.onSimilar(row);
+    else if (button.dataset["do"] === "favourite") this.#events.onFavourite(row);
+    else if (button.dataset["do"] === "further") this.#events.onFurther(row);
+    else if (button.dataset["do"] === "folder") this.#events.onFolder(row.folder);
+    else if (button.dataset["tag"]) this.#events.onTag(button.dataset["tag"]);
+    this.grid.focus({ preventScroll: true });
+  }
+
+  #build(): View {
+    const button = (does: string, text: string) =>
+      el("button", { type: "button", class: `plain ${does}`, tabIndex: -1, data: { do: does } }, text);
+    const cell = (className: string, ...children: (Node | string)[]) =>
+      el("div", { class: className, aria: { role: "gridcell" } }, ...children);
+    const canvas = el("canvas");
+    const drag = el("div", { class: "drag", hidden: true });
+    const head = el("div", { class: "playhead", hidden: true });
+    const wave = cell("wave", canvas, drag, head);
+    const star = button("favourite", "★");
+    const name = el("span", { class: "name" });
+    const badge = el("span", { class: "badge", hidden: true });
+    const folder = button("folder", "");
+    const tags = el("span", { class: "tags" });
+    const range = cell("range numbers");
+    const length = cell("length numbers");
+    const band = cell("band");
+    const further = button("further", "");
+    const similar = button("similar", "Similar");
+    const root = el(
+      "div",
+      { class: "row", aria: { role: "row" } },
+      cell("fav", star),
+      wave,
+      cell("who", el("span", { class: "first" }, name, badge), el("span", { class: "second" }, folder, tags)),
+      range,
+      length,
+      band,
+      cell("more", further),
+      cell("do", similar),
+    );
+    const view: View = {
+      root, index: -1, wave, canvas, drag, head, star, name, folder, tags, badge, range, length, band, further, similar,
+    };
+    this.#listenWave(view);
+    return view;
+  }
+
+  #listenWave(view: View): void {
+    const row = () => this.row(view.index);
+    listenRegion(view.wave, {
+      onPress: (share, event) => {
+        if (event.ctrlKey || event.metaKey) this.#events.onSelect(view.index, false);
+        else this.#events.onSeek(view.index, share * (row()?.durationS ?? 0));
+        this.grid.focus({ preventScroll: true });
+      },
+      onDrag: (span) => {
+        view.drag.hidden = false;
+        view.drag.style.left = `${span.from * 100}%`;
+        view.drag.style.width = `${(span.to - span.from) * 100}%`;
+      },
+      onRegion: (span) => {
+        view.drag.hidden = true;
+        const known = row();
+        if (!known) return;
+        this.#events.onRegion(known, { startS: span.from * known.durationS, endS: span.to * known.durationS });
+      },
+    });
+    view.wave.addEventListener("click", (event) => event.stopPropagation());
+  }
+
+  #fill(view: View, index: number): void {
+    const row = this.row(index);
+    view.index = index;
+    const { root } = view;
+    root.id = `row-${index}`;
+    root.dataset["index"] = String(index);
+    root.setAttribute("aria-rowindex", String(index + 1));
+    root.setAttribute("aria-selected", String(index === this.selected));
+    root.classList.toggle("loading", !row);
+    root.classList.toggle("child", row?.child ?? false);
+    root.classList.toggle("playing", row !== null && row.key === this.#playing);
+    view.head.hidden = row === null || row.key !== this.#playing;
+    view.drag.hidden = true;
+    if (!row) {
+      drawWave(view.canvas, null, null);
+      setText(view.name, "…");
+      return;
+    }
+    this.#fillText(view, row);
+    this.#drawRow(view, row);
+  }
+
+  #fillText(view: View, row: Row): void {
+    const { root } = view;
+    root.dataset["sound"] = row.soundId;
+    root.dataset["state"] = row.state;
+    root.title = `${row.path}${row.tags.length ? `\n${row.tags.join(", ")}` : ""}`;
+    setText(view.name, row.name);
+    setText(view.badge, row.state);
+    view.badge.hidden = row.state === "present";
+    setText(view.folder, row.folder || "top folder");
+    view.folder.disabled = !row.folder;
+    view.folder.setAttribute("aria-label", `Only the folder ${row.folder}`);
+    const tags = row.tags.filter((tag) => tag !== FAVOURITE);
+    view.tags.replaceChildren(
+      ...tags.slice(0, 4).map((tag) =>
+        el("button", { type: "button", class: "plain tag", tabIndex: -1, data: { do: "tag", tag } }, tag),
+      ),
+    );
+    const isHit = row.band !== null;
+    setText(view.range, isHit ? rangeText(row.startS, row.endS) : "");
+    setText(view.length, timeText(row.durationS));
+    setText(view.band, row.band ?? "");
+    view.band.dataset["band"] = row.band ?? "";
+    setText(view.further, row.further ? `+${row.further} here` : "");
+    view.further.hidden = !row.further;
+    view.further.setAttribute("aria-expanded", String(row.open));
+    const loved = row.tags.includes(FAVOURITE);
+    view.star.setAttribute("aria-pressed", String(loved));
+    view.star.setAttribute("aria-label", `Favourite: ${row.name}`);
+    view.similar.setAttribute("aria-label", `Find sounds similar to ${row.name}`);
+  }
+
+  #drawRow(view: View, row: Row): void {
+    const isHit = row.band !== null;
+    const mark = isHit ? { from: row.startS / row.durationS, to: row.endS / row.durationS } : null;
+    const peaks = this.#peaks.get(row.soundId);
+    drawWave(view.canvas, peaks, mark);
+    if (peaks) return;
+    this.#peaks.want(row.soundId, () => {
+      if (this.row(view.index)?.key === row.key) drawWave(view.canvas, this.#peaks.get(row.soundId), mark);
+    });
+  }
+}

@@ -1,0 +1,196 @@
+// What a row of the list is, and where rows come from: a finished answer, or pages fetched as one scrolls.
+
+import type { HitOut, SoundOut, SoundPage } from "./api";
+
+export interface Row {
+  /** Names the row in the URL: a segment's id for a hit, a sound's for a browsed sound. */
+  key: string;
+  soundId: string;
+  name: string;
+  folder: string;
+  path: string;
+  startS: number;
+  endS: number;
+  durationS: number;
+  band: string | null;
+  tags: readonly string[];
+  state: string;
+  /** How many further ranges of the same sound are folded into this row. */
+  further: number;
+  open: boolean;
+  /** True for a further range shown below its hit. */
+  child: boolean;
+}
+
+export interface Source {
+  readonly count: number;
+  get(index: number): Row | null;
+  indexOf(key: string): number;
+  /** Ask for the rows of a stretch; `onLoad` is called when some have come. */
+  ensure(from: number, to: number): void;
+}
+
+/** The rows of a search: one per hit, and below an opened hit one per further range. */
+export class HitRows implements Source {
+  #hits: readonly HitOut[];
+  #open = new Set<string>();
+  #rows: Row[] = [];
+
+  constructor(hits: readonly HitOut[]) {
+    this.#hits = hits;
+    this.#lay();
+  }
+
+  get count(): number {
+    return this.#rows.length;
+  }
+
+  get(index: number): Row | null {
+    return this.#rows[index] ?? null;
+  }
+
+  indexOf(key: string): number {
+    return this.#rows.findIndex((row) => row.key === key);
+  }
+
+  ensure(): void {}
+
+  /** Show or hide the further ranges of the hit that a row belongs to; returns the hit's own key. */
+  toggle(key: string, open?: boolean): string | null {
+    const hit = this.#hits.find((h) => h.segment_id === key || h.further.some((f) => f.segment_id === key));
+    if (!hit?.further.length) return null;
+    if (open ?? !this.#open.has(hit.segment_id)) this.#open.add(hit.segment_id);
+    else this.#open.delete(hit.segment_id);
+    this.#lay();
+    return hit.segment_id;
+  }
+
+  setTags(soundId: string, tags: readonly string[]): void {
+    this.#hits = this.#hits.map((hit) => (hit.sound_id === soundId ? { ...hit, tags: [...tags] } : hit));
+    this.#lay();
+  }
+
+  #lay(): void {
+    this.#rows = this.#hits.flatMap((hit) => {
+      const open = this.#open.has(hit.segment_id);
+      const head = hitRow(hit, open);
+      return open ? [head, ...furtherRows(head, hit)] : [head];
+    });
+  }
+}
+
+function hitRow(hit: HitOut, open: boolean): Row {
+  return {
+    key: hit.segment_id,
+    soundId: hit.sound_id,
+    name: hit.name,
+    folder: hit.folder,
+    path: hit.path,
+    startS: hit.start_s,
+    endS: hit.end_s,
+    durationS: hit.duration_s,
+    band: hit.band,
+    tags: hit.tags,
+    state: hit.state,
+    further: hit.further.length,
+    open,
+    child: false,
+  };
+}
+
+function furtherRows(head: Row, hit: HitOut): Row[] {
+  return hit.further.map((range) => ({
+    ...head,
+    key: range.segment_id,
+    startS: range.start_s,
+    endS: range.end_s,
+    band: range.band,
+    further: 0,
+    open: false,
+    child: true,
+  }));
+}
+
+export const PAGE = 200;
+
+/** Browsed sounds: the count is known at once, the rows come page by page. */
+export class PagedRows implements Source {
+  count = 0;
+  #pages = new Map<number, Row[]>();
+  #asked = new Set<number>();
+  #fetch: (offset: number, limit: number) => Promise<SoundPage>;
+  #onLoad: () => void;
+
+  constructor(
+    fetch: (offset: number, limit: number) => Promise<SoundPage>,
+    onLoad: () => void,
+  ) {
+    this.#fetch = fetch;
+    this.#onLoad = onLoad;
+  }
+
+  /** Fetch the first page; the count is right afterwards. */
+  async start(): Promise<void> {
+    this.#take(0, await this.#fetch(0, PAGE));
+    this.#asked.add(0);
+  }
+
+  get(index: number): Row | null {
+    return this.#pages.get(Math.floor(index / PAGE))?.[index % PAGE] ?? null;
+  }
+
+  indexOf(key: string): number {
+    for (const [page, rows] of this.#pages) {
+      const at = rows.findIndex((row) => row.key === key);
+      if (at >= 0) return page * PAGE + at;
+    }
+    return -1;
+  }
+
+  ensure(from: number, to: number): void {
+    const last = Math.floor(Math.min(to, this.count - 1) / PAGE);
+    for (let page = Math.max(0, Math.floor(from / PAGE)); page <= last; page++) {
+      if (this.#asked.has(page)) continue;
+      this.#asked.add(page);
+      this.#fetch(page * PAGE, PAGE).then(
+        (answer) => {
+          this.#take(page, answer);
+          this.#onLoad();
+        },
+        () => this.#asked.delete(page),
+      );
+    }
+  }
+
+  setTags(soundId: string, tags: readonly string[]): void {
+    for (const rows of this.#pages.values()) {
+      rows.forEach((row, at) => {
+        if (row.soundId === soundId) rows[at] = { ...row, tags };
+      });
+    }
+  }
+
+  #take(page: number, answer: SoundPage): void {
+    this.count = answer.total;
+    this.#pages.set(page, answer.sounds.map(soundRow));
+  }
+}
+
+function soundRow(sound: SoundOut): Row {
+  return {
+    key: sound.sound_id,
+    soundId: sound.sound_id,
+    name: sound.name,
+    folder: sound.folder,
+    path: sound.path,
+    startS: 0,
+    endS: sound.duration_s,
+    durationS: sound.duration_s,
+    band: null,
+    tags: sound.tags,
+    state: sound.state,
+    further: 0,
+    open: false,
+    child: false,
+  };
+}
