@@ -125,6 +125,8 @@ class _Bytes:
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._source.tell(), os.SEEK_END: self._source.size}[
             whence
         ]
+        if base + offset < 0:  # a header that points before the file
+            return -1
         self._source.rewind(base + offset)
         return base + offset
 

@@ -74,7 +74,8 @@ class Source:
             raise _unreadable(self.name, error) from error
 
     def rewind(self, offset: int = 0) -> None:
-        """Step to a byte, counted from the front."""
+        """Step to a byte, counted from the front; past the end is the end."""
+        offset = min(offset, self.size)
         if self.stream is not None:
             self.stream.seek(offset)
         else:
