@@ -1,0 +1,185 @@
+"""One body of tests for every encoder; counts of parameters as published; second implementations."""
+
+# ruff: noqa: E402
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from soundkin.encoder.cochlea import CochleaNet
+from soundkin.encoder.convnet import ConvNet, projection_head
+from soundkin.encoder.resnet import ResNet18
+from soundkin.encoder.sequence import DECODERS, ENCODERS, SequenceDecoder, SequenceEncoder
+from soundkin.errors import InputError
+
+MEMBERS = {
+    "resnet": (lambda: ResNet18(dim=24, width=4), (64, 96), (24,)),
+    "convnet": (lambda: ConvNet((4, 6, 8, 10)), (64, 98), (20,)),
+    "convnet-dim": (lambda: ConvNet((4, 6, 8, 10), dim=7), (64, 98), (7,)),
+    "cochlea": (lambda: CochleaNet(dim=9, width=4), (128, 32), (9,)),
+    "dense": (lambda: SequenceEncoder("dense", dim=5), (80, 64), (64, 5)),
+    "conv": (lambda: SequenceEncoder("conv", dim=5), (80, 6), (6, 5)),
+    "lstm": (lambda: SequenceEncoder("lstm", dim=5), (80, 7), (7, 5)),
+}
+
+
+def made(name):
+    torch.manual_seed(0)
+    build, shape, out = MEMBERS[name]
+    net = build()
+    frames = torch.rand((5, *shape), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        for _ in range(3):
+            net(frames)  # batch norms see something
+    return net, frames, out
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_shape_and_a_row_alone_is_the_row_among_others(name):
+    net, frames, out = made(name)
+    net.eval()
+    with torch.no_grad():
+        together = net(frames)
+        assert together.shape == (5, *out)
+        for row in range(5):
+            torch.testing.assert_close(net(frames[row : row + 1])[0], together[row])
+    assert together.std(dim=0).max() > 1e-4
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_every_parameter_learns(name):
+    net, frames, out = made(name)
+    target = torch.randn(5, *out, generator=torch.Generator().manual_seed(2))
+    (net(frames) * target).sum().backward()
+    for path, parameter in net.named_parameters():
+        assert parameter.grad is not None, path
+        assert parameter.grad.abs().max() > 0, path
+
+
+def count(net):
+    return sum(p.numel() for p in net.parameters())
+
+
+def test_parameters_as_published():
+    assert count(ResNet18()) == 11_432_960
+    assert count(SequenceEncoder("large")) == 4_704_896  # 4.70 M
+    assert count(SequenceDecoder("large")) == 6_212_688  # 6.21 M
+    with torch.device("meta"):
+        assert count(SequenceEncoder("very-large")) > 3 * count(SequenceEncoder("large"))
+    assert isinstance(ResNet18(width=4).stem.bias, torch.nn.Parameter)
+
+
+@pytest.mark.parametrize("size", DECODERS)
+def test_decoders_give_frames_back(size):
+    with torch.device("meta"):
+        codes = torch.empty(2, 9, 256)
+        assert SequenceDecoder(size)(codes).shape == (2, 80, 9)
+        assert SequenceEncoder(size)(torch.empty(2, 80, 9)).shape == (2, 9, 128)
+    assert set(ENCODERS) == set(DECODERS)
+
+
+def test_the_small_network_costs_at_most_170_mflop():
+    net = ConvNet().eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net(torch.zeros(1, 64, 98))
+    assert 20e6 < counter.get_total_flops() <= 170e6
+
+
+def test_resnet_against_the_plan_written_out():
+    net, frames, _ = made("resnet")
+    net.eval()
+    state = net.state_dict()
+
+    def norm(x, path):
+        mean, var = state[f"{path}.running_mean"], state[f"{path}.running_var"]
+        scale = state[f"{path}.weight"] / (var + 1e-5).sqrt()
+        return x * scale[:, None, None] + (state[f"{path}.bias"] - mean * scale)[:, None, None]
+
+    def conv(x, path, **how):
+        weight, bias = state[f"{path}.weight"], state.get(f"{path}.bias")
+        return functional.conv2d(x, weight, bias, **how)
+
+    x = norm(conv(frames[:, None], "stem", stride=2, padding=3), "stem_norm").clamp_min(0)
+    x = functional.max_pool2d(x, 3, 2, 1)
+    for stage in range(4):
+        for block in range(2):
+            path, stride = f"stages.{stage}.{block}", 2 if stage and not block else 1
+            y = norm(conv(x, f"{path}.conv1", stride=stride, padding=1), f"{path}.norm1")
+            y = norm(conv(y.clamp_min(0), f"{path}.conv2", padding=1), f"{path}.norm2")
+            if stride == 2:
+                x = norm(conv(x, f"{path}.shortcut.0", stride=2), f"{path}.shortcut.1")
+            x = (x + y).clamp_min(0)
+    assert x.shape == (5, 32, 2, 3)
+    expected = x.flatten(2).mean(dim=2) @ state["last.weight"].T + state["last.bias"]
+    with torch.no_grad():
+        torch.testing.assert_close(net(frames), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_lstm_encoder_against_a_loop_over_steps():
+    net, frames, _ = made("lstm")
+    weights = {k: v.numpy().astype(np.float64) for k, v in net.net.state_dict().items()}
+
+    def sigmoid(x):
+        return 1 / (1 + np.exp(-x))
+
+    steps = list(frames[0].numpy().astype(np.float64).T)
+    for layer in range(3):
+        w_in, w_back = (weights[f"lstm.weight_{k}_l{layer}"] for k in ("ih", "hh"))
+        bias = weights[f"lstm.bias_ih_l{layer}"] + weights[f"lstm.bias_hh_l{layer}"]
+        hidden = cell = np.zeros(256)
+        out = []
+        for step in steps:
+            i, f, g, o = np.split(w_in @ step + w_back @ hidden + bias, 4)
+            cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(g)
+            hidden = sigmoid(o) * np.tanh(cell)
+            out.append(hidden)
+        steps = out
+    expected = np.stack(steps) @ weights["last.weight"].T + weights["last.bias"]
+    with torch.no_grad():
+        np.testing.assert_allclose(net(frames[:1])[0].numpy(), expected, atol=1e-5)
+
+
+def test_cochlea_network_gives_unit_vectors():
+    net, frames, _ = made("cochlea")
+    with torch.no_grad():
+        lengths = net(frames).norm(dim=1)
+    torch.testing.assert_close(lengths, torch.ones(5))
+
+
+@pytest.mark.parametrize("valid", [1, 15, 16, 17, 50, 97, 98])
+def test_convnet_does_not_look_behind_the_sound(valid):
+    net, frames, _ = made("convnet")
+    net.eval()
+    ends = torch.full((5,), valid)
+    other = frames.clone()
+    other[:, :, valid:] = 9.0
+    with torch.no_grad():
+        masked = net(frames, ends)
+        assert masked.equal(net(other, ends))
+        # pooled over the steps of the sound alone, with silence behind it
+        silent = frames.clone()
+        silent[:, :, valid:] = 0
+        steps = net.layers(silent[:, None]).mean(dim=2)[:, :, : -(-valid // 16)]
+    expected = torch.cat([steps.mean(dim=2), steps.max(dim=2).values], dim=1)
+    torch.testing.assert_close(masked, expected)
+    if valid == 98:
+        with torch.no_grad():
+            torch.testing.assert_close(masked, net(frames))
+
+
+def test_projection_head():
+    head = projection_head(20, 6, hidden=8)
+    assert head(torch.randn(4, 20)).shape == (4, 6)
+
+
+@pytest.mark.parametrize("kind", [SequenceEncoder, SequenceDecoder])
+def test_an_unknown_size_names_the_sizes(kind):
+    with pytest.raises(
+        InputError, match="size 'huge'; expected one of dense, conv, lstm, large, very-large"
+    ):
+        kind("huge")
