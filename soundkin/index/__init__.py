@@ -34,7 +34,10 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Ids: TypeAlias = npt.NDArray[np.int64]
 Selection: TypeAlias = npt.NDArray[np.bool_] | npt.NDArray[np.integer[Any]] | None
 
-_HOMES = {"exact": ("soundkin.index.exact", "ExactIndex")}
+_HOMES = {
+    "exact": ("soundkin.index.exact", "ExactIndex"),
+    "forest": ("soundkin.index.forest", "ForestIndex"),
+}
 KINDS = tuple(_HOMES)
 
 

@@ -82,7 +82,7 @@ def write_container(path: str | os.PathLike[str], header: Header, arrays: Arrays
 def read_container(
     path: str | os.PathLike[str], *, space_id: str | None = None, dim: int | None = None
 ) -> tuple[Header, Arrays]:
-    """Header and memory-mapped, read-only arrays of the file at `path`.
+    """Header and memory-mapped arrays of the file at `path`; writing to them leaves the file alone.
 
     Raises as :func:`soundkin.index.load` says.
     """
@@ -97,7 +97,7 @@ def read_container(
                     f"{head['size']} as its header says",
                     "delete it; it is built again",
                 )
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     except FileNotFoundError as error:
         raise NotFound(f"there is no index file '{source}'", "", "build the index") from error
     except OSError as error:
