@@ -55,7 +55,7 @@ class Library:
         self._store = store
         self._catalogue = Catalogue(store)
         self._listener = Listener(store, self._catalogue)
-        self._names: tuple[int, list[int]] = (-1, [])
+        self._names: tuple[Snapshot, npt.NDArray[np.int64]] | None = None
 
     @classmethod
     def open(cls, path: str | Path | None = None, *, create: bool = True) -> Library:
@@ -113,6 +113,7 @@ class Library:
             on_progress=on_progress,
             stop=stop,
         )
+        self._catalogue.touch()
         if report.embedded:
             for name in spaces:
                 self._calibrate(_space(name))
@@ -131,7 +132,7 @@ class Library:
         def hear(row: int) -> tuple[npt.NDArray[np.float32], int] | None:
             spots = [
                 s
-                for s in snapshot.spots.get(int(view.sound[row]), ())
+                for s in snapshot.spots.of(int(view.sound[row]))
                 if self._catalogue.state(s) == PRESENT
             ]
             if not spots:
@@ -145,6 +146,7 @@ class Library:
         borders = calibrate(space, X, view.sound[alive], lambda row: hear(int(alive[row])))
         if borders is not None:
             self._store.put_setting(f"borders:{space.id}", asdict(borders))
+            self._catalogue.touch()
 
     # -- searching ----------------------------------------------------------------------------------
 
@@ -174,7 +176,7 @@ class Library:
             snapshot,
             view,
             parts,
-            borders=self._borders(chosen)[0],
+            borders=_borders(chosen, snapshot)[0],
             scope=scope,
             k=k,
             min_closeness=min_closeness,
@@ -185,27 +187,20 @@ class Library:
 
     def _view(self, space_id: str) -> tuple[Snapshot, SpaceView]:
         """Return the newest snapshot with one space in it."""
-        held = self._store.spaces()
-        if space_id not in held:
-            if not self._store.count("sounds"):
-                raise NotFound(
-                    f"the library at '{self.path}' is empty",
-                    "sounds to search",
-                    "run `soundkin index FOLDER` first",
-                )
-            raise UnknownSpace(
-                f"this library has no vectors of the space {space_id}",
-                f"one of {', '.join(held)}",
-                "index its folders again with that space, or search with one that is there",
-            )
         snapshot = self._catalogue.snapshot(space_id)
-        return snapshot, snapshot.spaces[space_id]
-
-    def _borders(self, space: Space) -> tuple[tuple[float, float, float], bool]:
-        """Return the band borders of a space here, and whether they were measured on this library."""
-        measured = self._store.setting(f"borders:{space.id}")
-        bands = measured or space.card["bands"]
-        return (bands["near_identical"], bands["close"], bands["related"]), measured is not None
+        if space_id in snapshot.spaces:
+            return snapshot, snapshot.spaces[space_id]
+        if not snapshot.alive.any():
+            raise NotFound(
+                f"the library at '{self.path}' is empty",
+                "sounds to search",
+                "run `soundkin index FOLDER` first",
+            )
+        raise UnknownSpace(
+            f"this library has no vectors of the space {space_id}",
+            f"one of {', '.join(snapshot.space_ids)}",
+            "index its folders again with that space, or search with one that is there",
+        )
 
     # -- looking ------------------------------------------------------------------------------------
 
@@ -216,8 +211,7 @@ class Library:
         snapshot = self._catalogue.snapshot()
         chosen = np.flatnonzero(sounds_in(snapshot, scope))
         if order == "name":
-            ranks = {number: place for place, number in enumerate(self._by_name(snapshot))}
-            numbers = sorted(chosen.tolist(), key=ranks.__getitem__)
+            numbers = chosen[np.argsort(self._by_name(snapshot)[chosen], kind="stable")].tolist()
         elif order in {"added", "duration"}:
             column = "added_at" if order == "added" else "duration_s"
             values = snapshot.sounds[column].to_numpy()[snapshot.row_of[chosen]]
@@ -227,13 +221,10 @@ class Library:
         page = numbers[offset : offset + limit]
         return [self._sound(snapshot, number) for number in page], len(numbers)
 
-    def _by_name(self, snapshot: Snapshot) -> list[int]:
-        """Return all ords sorted by name, remembered for a snapshot."""
-        if self._names[0] != id(snapshot):
-            key = {
-                i: (spots[0].name.casefold(), spots[0].path) for i, spots in snapshot.spots.items()
-            }
-            self._names = (id(snapshot), sorted(key, key=key.__getitem__))
+    def _by_name(self, snapshot: Snapshot) -> npt.NDArray[np.int64]:
+        """Return every sound's place in the order of names, remembered for a snapshot."""
+        if self._names is None or self._names[0] is not snapshot:
+            self._names = (snapshot, snapshot.spots.ranks())
         return self._names[1]
 
     def sound(self, sound_id: str) -> Sound:
@@ -268,7 +259,7 @@ class Library:
     def locate(self, sound_id: str) -> Path:
         """Return where a sound can be opened now. Raises `NotFound`, or `Offline` when it is known only."""
         snapshot = self._catalogue.snapshot()
-        spots = snapshot.spots.get(self._ord(snapshot, sound_id), ())
+        spots = snapshot.spots.of(self._ord(snapshot, sound_id))
         for spot in spots:
             if os.path.isfile(spot.raw):
                 return Path(os.fsdecode(spot.raw))
@@ -304,7 +295,7 @@ class Library:
             tags=snapshot.tags.get(number, ()),
             state=self._catalogue.state(spot) if spot else GONE,
             added_at=row["added_at"],
-            locations=tuple(s.path for s in snapshot.spots.get(number, ())),
+            locations=tuple(s.path for s in snapshot.spots.of(number)),
         )
 
     def failures(self) -> list[Failure]:
@@ -361,7 +352,7 @@ class Library:
         except UnknownSpace:
             space = None
         if space is not None and space.id == space_id:
-            borders, calibrated = self._borders(space)
+            borders, calibrated = _borders(space, self._catalogue.snapshot())
         dim = int(table.schema.field("vector").type.list_size)
         return SpaceInfo(name, space_id, dim, int(table.count_rows()), "exact", borders, calibrated)
 
@@ -373,12 +364,14 @@ class Library:
         now = datetime.now(UTC)
         rows = [{"sound_id": sid, "tag": tag, "added_at": now} for sid in ids for tag in names]
         self._store.insert_missing("tags", pa.Table.from_pylist(rows, schema=SCHEMAS["tags"]))
+        self._catalogue.touch()
 
     def untag(self, sound_ids: Iterable[str], tags: Iterable[str]) -> None:
         """Take tags off sounds; one that is not there is passed over. Raises `NotFound`, `InputError`."""
         ids, names = self._checked_ids(sound_ids), _checked_tags(tags)
         if ids and names:
             self._store.delete("tags", f"sound_id IN ({quote(ids)}) AND tag IN ({quote(names)})")
+            self._catalogue.touch()
 
     def tag_counts(self) -> dict[str, int]:
         """Count the sounds of every tag, most used first."""
@@ -404,6 +397,7 @@ class Library:
     def repoint(self, old: str | Path, new: str | Path) -> Root:
         """Tell that a root is somewhere else now; see `soundkin.library.places.repoint`."""
         root_id = places.repoint(self._store, old, new)
+        self._catalogue.touch()
         return next(root for root in self.roots() if root.root_id == root_id)
 
     def forget(self, what: str | Path | Iterable[str]) -> int:
@@ -415,9 +409,12 @@ class Library:
         """
         if isinstance(what, str) and SOUND_ID.fullmatch(what):
             what = [what]
-        if isinstance(what, str | Path):
-            return places.forget_places(self._store, what)
-        return places.forget_sounds(self._store, self._checked_ids(what))
+        try:
+            if isinstance(what, str | Path):
+                return places.forget_places(self._store, what)
+            return places.forget_sounds(self._store, self._checked_ids(what))
+        finally:
+            self._catalogue.touch()
 
     # -- taking away --------------------------------------------------------------------------------
 
@@ -450,6 +447,13 @@ class Library:
             known = self._store.read("sounds", ["sound_id"])["sound_id"]
             rows = rows.filter(pa.compute.is_in(rows["sound_id"], known))
         return rows.drop_columns([c for c in ("batch", "peaks") if c in rows.column_names])
+
+
+def _borders(space: Space, snapshot: Snapshot) -> tuple[tuple[float, float, float], bool]:
+    """Return the band borders of a space, and whether they were measured on this library."""
+    measured = snapshot.settings.get(f"borders:{space.id}")
+    bands = measured or space.card["bands"]
+    return (bands["near_identical"], bands["close"], bands["related"]), measured is not None
 
 
 @cache

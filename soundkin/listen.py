@@ -24,7 +24,8 @@ from soundkin.library.workers import Heard, Job, Workers
 from soundkin.search import Part, vectors_of
 
 if TYPE_CHECKING:
-    from soundkin.library.catalogue import Catalogue, Snapshot, SpaceView, Spot
+    from soundkin.library.catalogue import Catalogue, Snapshot, SpaceView
+    from soundkin.library.spots import Spot
     from soundkin.space import Space
 
 SEGMENT_ID = re.compile(r"([0-9a-f]{32})-(\d+)")
@@ -184,7 +185,7 @@ class Listener:
 
     def _known_as(self, raw: bytes) -> str | None:
         """Return the id of the sound at a path, when the library has it and the file is unchanged."""
-        for root_id, (_, _, root) in self.catalogue.snapshot().roots.items():
+        for root_id, root in self.catalogue.snapshot().spots.roots.items():
             head = root.rstrip(b"/") + b"/"
             if raw.startswith(head):
                 where = f"root_id = {quote([root_id])} AND path = X'{raw[len(head) :].hex()}'"
@@ -240,7 +241,7 @@ def known_part(
             )
         start_s, end_s = low, float(min(high, snapshot.segments["end_s"][segment].max()))
     vectors = vectors_of(view, rows)
-    spots = snapshot.spots.get(sound, ())
+    spots = snapshot.spots.of(sound)
     name = spots[0].name if spots else sound_id
     return Part(label or name, weight, vectors, sound, start_s, end_s)
 
@@ -248,7 +249,7 @@ def known_part(
 def best_spot(catalogue: Catalogue, snapshot: Snapshot, sound_id: str) -> Spot | None:
     """Return the place of a known sound that is most likely to open; None when it has none."""
     order = (PRESENT, "offline", GONE)
-    spots = snapshot.spots.get(snapshot.ord_of[sound_id], ())
+    spots = snapshot.spots.of(snapshot.ord_of[sound_id])
     return min(spots, key=lambda spot: order.index(catalogue.state(spot)), default=None)
 
 

@@ -38,16 +38,7 @@ class Scope:
 
 def sounds_in(snapshot: Snapshot, scope: Scope | None) -> npt.NDArray[np.bool_]:
     """Return which sounds are alive, have a place, and meet a scope; (n_sounds,) indexed by ord."""
-    n = len(snapshot.ids)
-    placed = np.zeros(n, bool)
-    placed[
-        [
-            number
-            for number, spots in snapshot.spots.items()
-            if any(s.state == "present" for s in spots)
-        ]
-    ] = True
-    mask = snapshot.alive & placed
+    mask = snapshot.alive & snapshot.spots.placed
     if scope is None:
         return mask
     if scope.text:
@@ -64,30 +55,27 @@ def sounds_in(snapshot: Snapshot, scope: Scope | None) -> npt.NDArray[np.bool_]:
 def _with_words(snapshot: Snapshot, text: str) -> npt.NDArray[np.bool_]:
     """Return the sounds in whose path or tags every word occurs and no "-word" does."""
     mask = np.ones(len(snapshot.ids), bool)
-    for word in text.casefold().split():
+    spots = snapshot.spots
+    for word in text.lower().split():
         wanted = not (word.startswith("-") and len(word) > 1)
-        found = pc.match_substring(snapshot.haystack, word if wanted else word[1:])
-        hit = found.to_numpy(zero_copy_only=False)
+        bare = word if wanted else word[1:]
+        hit = spots.sounds_with(pc.match_substring(spots.text, bare).to_numpy(zero_copy_only=False))
+        hit[
+            [i for i, tags in snapshot.tags.items() if any(bare in tag.lower() for tag in tags)]
+        ] = True
         mask &= hit if wanted else ~hit
     return mask
 
 
 def _in_folders(snapshot: Snapshot, folders: Sequence[str]) -> npt.NDArray[np.bool_]:
     """Return the sounds with a place in any of the folders."""
-    wanted = [folder.rstrip("/") or "/" for folder in folders]
-    whole = [f"{folder.rstrip('/')}/" for folder in wanted if folder.startswith("/")]
-    inner = [f"/{folder.strip('/').casefold()}/" for folder in wanted if not folder.startswith("/")]
-    mask = np.zeros(len(snapshot.ids), bool)
-    for number, spots in snapshot.spots.items():
-        mask[number] = any(
-            any(spot.path.startswith(head) for head in whole)
-            or any(
-                name in f"/{spot.root.rpartition('/')[2]}/{spot.folder}/".casefold()
-                for name in inner
-            )
-            for spot in spots
-        )
-    return mask
+    heads = tuple(folder.rstrip("/") + "/" for folder in folders if folder.startswith("/"))
+    inner = [f"/{folder.strip('/').lower()}/" for folder in folders if not folder.startswith("/")]
+    chosen = [
+        path.startswith(heads) or any(name in path.lower() for name in inner)
+        for path in snapshot.spots.folders
+    ]
+    return snapshot.spots.sounds_with(np.asarray(chosen, bool)[snapshot.spots.folder])
 
 
 def _with_tags(snapshot: Snapshot, scope: Scope) -> npt.NDArray[np.bool_]:

@@ -294,7 +294,7 @@ def _hit(
         if len(ranges) > further:
             break
     first = ranges[0]
-    spots = snapshot.spots[sound]
+    spots = snapshot.spots.of(sound)
     spot = min(spots, key=lambda s: ("present", "offline", "gone").index(catalogue.state(s)))
     return Hit(
         rank=number,

@@ -6,6 +6,7 @@ since the last. Sounds have a number (`ord`) that stays theirs while the process
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -19,10 +20,14 @@ import pyarrow.compute as pc
 
 from soundkin.index.exact import ExactIndex
 from soundkin.library.scan import GONE, PRESENT, display
-from soundkin.library.store import Store, vectors_table
+from soundkin.library.spots import Spot, Spots, spots_from
+from soundkin.library.store import SCHEMAS, Store, vectors_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+FRESH_S = 0.25
+"""How long a snapshot is taken for the newest before the tables are looked at again."""
 
 ONLINE_FOR_S = 2.0
 """How long a root is taken to be where it was when last looked at."""
@@ -39,33 +44,6 @@ SOUND_COLUMNS = (
     "n_silent",
     "added_at",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """One place of a sound: root and path as text, both raw for opening; present or gone."""
-
-    root_id: str
-    root: str
-    relative: str
-    raw_root: bytes
-    raw: bytes
-    state: str
-
-    @property
-    def path(self) -> str:
-        """The whole path as text."""
-        return f"{self.root.rstrip('/')}/{self.relative}"
-
-    @property
-    def name(self) -> str:
-        """The file's name."""
-        return self.relative.rpartition("/")[2]
-
-    @property
-    def folder(self) -> str:
-        """The folder below the root; empty for the root itself."""
-        return self.relative.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +71,15 @@ class Snapshot:
     alive: npt.NDArray[np.bool_]
     sounds: pa.Table
     row_of: npt.NDArray[np.int64]
-    spots: Mapping[int, tuple[Spot, ...]]
+    spots: Spots
     tags: Mapping[int, tuple[str, ...]]
-    roots: Mapping[str, tuple[str, str, bytes]]
+    settings: Mapping[str, Any]
+    space_ids: Sequence[str]
     segments: Mapping[str, npt.NDArray[Any]]
     keys: npt.NDArray[np.int64]
     batches: frozenset[int]
     spaces: Mapping[str, SpaceView]
     versions: Mapping[str, int]
-    haystack: pa.Array
 
     def row(self, sound: int) -> dict[str, Any]:
         """Return a sound's row of the `sounds` table."""
@@ -122,17 +100,32 @@ class Catalogue:
         self.store = store
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
+        self._looked_at = -FRESH_S
         self._online: dict[str, tuple[float, bool]] = {}
 
     def snapshot(self, space_id: str | None = None) -> Snapshot:
-        """Return the library as of now; with `space_id`, that space's vectors are in it."""
+        """Return the library as of now; with `space_id`, that space's vectors are in it.
+
+        What this process wrote is seen at once after `touch`, what others wrote within `FRESH_S`.
+        """
         with self._lock:
             old = self._snapshot or _empty()
-            versions = self._versions(space_id, old)
-            if versions != old.versions or self._snapshot is None:
-                old = self._refresh(old, versions, space_id)
+            now = time.monotonic()
+            lacking = space_id is not None and space_id not in old.spaces
+            if now - self._looked_at < FRESH_S and self._snapshot is not None and not lacking:
+                return old
+            space_ids = self.store.spaces()
+            wanted = [s for s in {*old.spaces, *([space_id] if space_id else [])} if s in space_ids]
+            versions = self._versions(wanted)
+            if versions != old.versions or list(old.space_ids) != space_ids:
+                old = self._refresh(old, versions, wanted, space_ids)
                 self._snapshot = old
+            self._looked_at = now
             return old
+
+    def touch(self) -> None:
+        """Look at the tables again when next asked."""
+        self._looked_at = -FRESH_S
 
     def state(self, spot: Spot) -> str:
         """Say whether a place is "present", "gone", or "offline" with its whole root."""
@@ -150,35 +143,38 @@ class Catalogue:
             self._online[key] = (now, answer)
         return answer
 
-    def _versions(self, space_id: str | None, old: Snapshot) -> dict[str, int]:
+    def _versions(self, spaces: Sequence[str]) -> dict[str, int]:
         """Return the versions of the tables that a snapshot depends on."""
-        names = ["sounds", "locations", "tags", "roots"]
-        loaded = set(old.spaces) | ({space_id} if space_id else set())
-        names += [vectors_table(space) for space in sorted(loaded)]
+        names = [*("sounds", "locations", "tags", "roots", "settings"), *map(vectors_table, spaces)]
         return {name: self.store.version(name) for name in names}
 
     def _refresh(
-        self, old: Snapshot, versions: Mapping[str, int], space_id: str | None
+        self,
+        old: Snapshot,
+        versions: Mapping[str, int],
+        wanted: Sequence[str],
+        space_ids: Sequence[str],
     ) -> Snapshot:
         """Read what changed since the last snapshot."""
 
-        def changed(name: str) -> bool:
-            return versions[name] != old.versions.get(name)
+        def changed(*names: str) -> bool:
+            return any(versions[name] != old.versions.get(name) for name in names)
 
         new = old
         if changed("sounds"):
             new = self._with_sounds(new)
-        if changed("sounds") or changed("locations") or changed("roots"):
+        if changed("sounds", "locations", "roots"):
             new = self._with_spots(new)
-        if changed("sounds") or changed("tags"):
+        if changed("sounds", "tags"):
             new = self._with_tags(new)
-        if any(changed(name) for name in ("sounds", "locations", "roots", "tags")):
-            new = replace(new, haystack=_haystack(new))
-        spaces = dict(new.spaces)
-        for space in {*old.spaces, *([space_id] if space_id else [])}:
-            if changed("sounds") or changed(vectors_table(space)):
+        if changed("settings"):
+            rows = self.store.read("settings").to_pylist()
+            new = replace(new, settings={row["key"]: json.loads(row["value"]) for row in rows})
+        spaces = {space: view for space, view in new.spaces.items() if space in wanted}
+        for space in wanted:
+            if space not in spaces or changed("sounds", vectors_table(space)):
                 spaces[space] = self._with_vectors(new, space)
-        return replace(new, spaces=spaces, versions=dict(versions))
+        return replace(new, spaces=spaces, space_ids=list(space_ids), versions=dict(versions))
 
     def _with_sounds(self, old: Snapshot) -> Snapshot:
         """Take in new sounds and their segments; mark forgotten ones."""
@@ -239,29 +235,11 @@ class Catalogue:
         return self.store.read(name, where=where)
 
     def _with_spots(self, old: Snapshot) -> Snapshot:
-        """Read roots and places; a sound's best place comes first."""
-        roots = {
-            row["root_id"]: (display(row["path"]), row["label"], row["path"])
-            for row in self.store.read("roots").to_pylist()
-        }
+        """Read roots and places."""
+        roots = {row["root_id"]: row["path"] for row in self.store.read("roots").to_pylist()}
         table = self.store.read("locations", ["root_id", "path", "display", "sound_id", "state"])
-        spots: dict[int, list[Spot]] = {}
-        for root_id, path, shown, sound_id, state in zip(
-            *(table[c].to_pylist() for c in ("root_id", "path", "display", "sound_id", "state")),
-            strict=True,
-        ):
-            number = old.ord_of.get(sound_id)
-            if number is not None and root_id in roots:
-                root, _, raw = roots[root_id]
-                spot = Spot(root_id, root, shown, raw, raw.rstrip(b"/") + b"/" + path, state)
-                spots.setdefault(number, []).append(spot)
-        sorted_spots = {
-            number: tuple(sorted(some, key=lambda s: (s.state != PRESENT, s.relative)))
-            if len(some) > 1
-            else tuple(some)
-            for number, some in spots.items()
-        }
-        return replace(old, spots=sorted_spots, roots=roots)
+        sound = _ords(table["sound_id"], old.ord_of)
+        return replace(old, spots=spots_from(table, sound, len(old.ids), roots))
 
     def _with_tags(self, old: Snapshot) -> Snapshot:
         """Read the tags."""
@@ -368,19 +346,6 @@ def _starts(sound: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     return np.flatnonzero(np.concatenate([[True], sound[1:] != sound[:-1]])).astype(np.int64)
 
 
-def _haystack(snapshot: Snapshot) -> pa.Array:
-    """Return the text that word search looks at: path and tags of each sound, case-folded."""
-    return pa.array(
-        [
-            "\n".join(
-                [*(spot.path for spot in snapshot.spots.get(i, ())), *snapshot.tags.get(i, ())]
-            ).casefold()
-            for i in range(len(snapshot.ids))
-        ],
-        pa.string(),
-    )
-
-
 def _empty() -> Snapshot:
     """Return the snapshot of a library with nothing in it."""
     return Snapshot(
@@ -389,9 +354,10 @@ def _empty() -> Snapshot:
         alive=np.empty(0, bool),
         sounds=pa.table({}),
         row_of=np.empty(0, np.int64),
-        spots={},
+        spots=spots_from(SCHEMAS["locations"].empty_table(), np.empty(0, np.int64), 0, {}),
         tags={},
-        roots={},
+        settings={},
+        space_ids=[],
         segments={
             "sound": np.empty(0, np.int32),
             "seq": np.empty(0, np.int32),
@@ -404,5 +370,4 @@ def _empty() -> Snapshot:
         batches=frozenset(),
         spaces={},
         versions={},
-        haystack=pa.array([], pa.string()),
     )

@@ -212,9 +212,12 @@ class Store:
         """Return a table at its latest version; make it when it is not there yet."""
         table = self._tables.get(name)
         if table is None:
-            schema = schema if schema is not None else SCHEMAS[name]
+            schema = schema if schema is not None else SCHEMAS.get(name)
             with guarded():
-                table = self.db.create_table(name, schema=schema, exist_ok=True)
+                if schema is None:
+                    table = self.db.open_table(name)
+                else:
+                    table = self.db.create_table(name, schema=schema, exist_ok=True)
             self._tables[name] = table
         else:
             table.checkout_latest()

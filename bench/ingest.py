@@ -1,0 +1,246 @@
+"""How fast a folder becomes searchable, against decoding alone and against what people write today.
+
+    python bench/ingest.py [--runs 3] [--memory]
+
+Peers, in the same run, on the same files, with the same number of processes:
+floor    soundfile blocks -> mono -> soxr stream at 16 kHz, nothing else
+librosa  librosa.load(sr=16000) + librosa.feature.mfcc per file (`pip install librosa`)
+
+--memory also indexes 20,000 small files and one recording of 12 hours and prints the peak memory of
+the process and of its workers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import resource
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from results import machine, table, write_section
+
+from soundkin import Library
+from soundkin.demo import render_demo
+
+CORES = len(os.sched_getaffinity(0))
+RATE_HZ = 16_000
+
+
+def floor(path: str) -> float:
+    """Decode and resample one file, streamed, and nothing else; its seconds."""
+    with soundfile.SoundFile(path) as file:
+        rate, channels = file.samplerate, file.channels
+        stream = soxr.ResampleStream(rate, RATE_HZ, 1, dtype="float32") if rate != RATE_HZ else None
+        mix = np.full(channels, 1 / channels, np.float32)
+        buffer = np.empty((65_536, channels), np.float32)
+        frames = 0
+        while len(block := file.read(out=buffer)):
+            frames += len(block)
+            mono = block @ mix if channels > 1 else block[:, 0]
+            if stream:
+                stream.resample_chunk(mono)
+        if stream:
+            stream.resample_chunk(np.empty(0, np.float32), last=True)
+    return frames / rate
+
+
+def librosa_mfcc(path: str) -> float:
+    """What people write today."""
+    import librosa
+
+    samples, rate = librosa.load(path, sr=RATE_HZ)
+    librosa.feature.mfcc(y=samples, sr=rate, n_mfcc=20, hop_length=200)
+    return len(samples) / rate
+
+
+def pooled(pool: ProcessPoolExecutor, work: object, paths: list[str]) -> float:
+    """Seconds that the pool takes for all the files."""
+    started = time.perf_counter()
+    list(pool.map(work, paths, chunksize=max(1, min(32, len(paths) // (4 * CORES)))))
+    return time.perf_counter() - started
+
+
+def indexed(folder: Path) -> tuple[float, float]:
+    """Seconds that a fresh library takes for the folder, worker start included; seconds of sound."""
+    with tempfile.TemporaryDirectory() as here, Library.open(Path(here) / "library") as library:
+        started = time.perf_counter()
+        report = library.add(folder)
+        elapsed = time.perf_counter() - started
+        assert not report.failed, report
+        return elapsed, report.seconds_of_sound
+
+
+def long_files(folder: Path, suffix: str, *, n: int, minutes: float) -> None:
+    """Write n recordings of varied sound, 44.1 kHz stereo, 16 bit."""
+    folder.mkdir()
+    parts = folder.parent / "parts"
+    if not parts.exists():
+        render_demo(parts, n=60, seed=1)
+    rng = np.random.default_rng(0)
+    clips = []
+    for path in sorted(parts.rglob("*.*")):
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        clips.append(soxr.resample(samples.mean(axis=1), rate, 44_100))
+    for i in range(n):
+        with soundfile.SoundFile(folder / f"long_{i}{suffix}", "w", 44_100, 2, "PCM_16") as file:
+            while file.tell() < minutes * 60 * 44_100:
+                clip = clips[rng.integers(len(clips))]
+                file.write(np.stack([clip, clip * rng.uniform(0.3, 1)], axis=1) * 0.7)
+
+
+def one_shots(folder: Path, n: int) -> None:
+    """Write n different sounds of 0.1 to 1 s, 44.1 kHz mono WAV."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(n):
+        t = np.arange(int(44_100 * rng.uniform(0.1, 1.0))) / 44_100
+        tone = np.sin(
+            2 * np.pi * rng.uniform(40, 4_000) * t
+            + rng.uniform(0, 5) * np.sin(2 * np.pi * rng.uniform(1, 900) * t)
+        )
+        sound = (tone + rng.uniform(0, 1) * rng.normal(size=len(t))) * np.exp(
+            -t / rng.uniform(0.02, 0.4)
+        )
+        soundfile.write(folder / f"shot_{i:05}.wav", sound / np.abs(sound).max(), 44_100)
+
+
+def compare(name: str, folder: Path, runs: int) -> list[object]:
+    """Measure one folder: floor, librosa, Soundkin, in turn, `runs` times; medians."""
+    paths = [
+        str(path) for path in sorted(folder.rglob("*")) if path.suffix in {".wav", ".flac", ".ogg"}
+    ]
+    n_librosa = min(len(paths), 400)
+    times: dict[str, list[float]] = {"floor": [], "librosa": [], "soundkin": []}
+    sound_s = 0.0
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(CORES, mp_context=context) as pool:
+        list(pool.map(librosa_mfcc, paths[:CORES]))  # imports and compilation are not counted
+        list(pool.map(floor, paths[:CORES]))
+        for _ in range(runs):
+            times["floor"].append(pooled(pool, floor, paths))
+            scale = len(paths) / n_librosa
+            times["librosa"].append(pooled(pool, librosa_mfcc, paths[:n_librosa]) * scale)
+            elapsed, sound_s = indexed(folder)
+            times["soundkin"].append(elapsed)
+    middle = {peer: statistics.median(values) for peer, values in times.items()}
+    return [
+        name,
+        len(paths),
+        f"{sound_s / 60:.0f}",
+        f"{sound_s / middle['soundkin']:.0f}x",
+        f"{len(paths) / middle['soundkin']:.0f}",
+        f"{sound_s / middle['floor']:.0f}x",
+        f"{middle['floor'] / middle['soundkin']:.2f}",
+        f"{middle['librosa'] / middle['soundkin']:.1f}",
+    ]
+
+
+def memory(folder: Path) -> list[list[object]]:
+    """Peak memory over 20,000 small files and over one recording of 12 hours, each in a process of its own."""
+    many = folder / "many"
+    one_shots(many, 2_000)
+    for i in range(1, 10):  # ten different copies: other levels, so other sounds
+        for path in sorted(many.glob("shot_*.wav")):
+            samples, rate = soundfile.read(path, dtype="float32")
+            soundfile.write(many / f"copy{i}_{path.name}", samples * (1 - i / 15), rate)
+    half = folder / "half_day"
+    half.mkdir()
+    rng = np.random.default_rng(0)
+    minute = rng.normal(0, 0.1, 60 * 22_050).astype(np.float32)
+    with soundfile.SoundFile(half / "12_hours.flac", "w", 22_050, 1, "PCM_16") as file:
+        for i in range(12 * 60):
+            file.write(np.roll(minute, 997 * i) * (0.5 + 0.5 * np.sin(i)))
+    rows = []
+    for name, where in (("20,000 one-shots", many), ("one 12-hour file", half)):
+        code = (
+            "import resource, sys, tempfile, time; from soundkin import Library\n"
+            "with tempfile.TemporaryDirectory() as here, Library.open(here + '/library') as library:\n"
+            "    started = time.perf_counter(); report = library.add(sys.argv[1])\n"
+            "    peak = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]\n"
+            "    print(report.embedded, report.segments, *peak, report.seconds_of_sound, time.perf_counter() - started)\n"
+        )
+        import subprocess
+
+        out = subprocess.run(
+            [sys.executable, "-c", code, str(where)], check=True, capture_output=True, text=True
+        )
+        n, segments, own, child, sound_s, took = map(float, out.stdout.split())
+        rows.append(
+            [
+                name,
+                int(n),
+                int(segments),
+                f"{own:.0f}",
+                f"{child:.0f}",
+                f"{sound_s / took:.0f}x",
+                f"{n / took:.0f}",
+            ]
+        )
+    return rows
+
+
+def main() -> None:
+    """Measure, print and write the section."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--memory", action="store_true")
+    options = parser.parse_args()
+    here = Path(tempfile.mkdtemp())
+    try:
+        long_files(here / "wav", ".wav", n=6, minutes=20)
+        long_files(here / "flac", ".flac", n=6, minutes=20)
+        one_shots(here / "shots", 4_000)
+        rows = [
+            compare("long WAV, 44.1 kHz stereo", here / "wav", options.runs),
+            compare("long FLAC, 44.1 kHz stereo", here / "flac", options.runs),
+            compare("one-shots, 0.1-1 s WAV", here / "shots", options.runs),
+        ]
+        data = os.environ.get("SOUNDKIN_DATA")
+        if data:
+            rows.append(compare("development data, all", Path(data), options.runs))
+        columns = [
+            "files",
+            "n",
+            "minutes",
+            "Soundkin",
+            "files/s",
+            "floor",
+            "rate / floor",
+            "times librosa",
+        ]
+        body = (
+            f"`python bench/ingest.py`: {machine(CORES)} {CORES} processes each, medians of {options.runs} runs taken in "
+            "turn. Soundkin: `Library.add` into a fresh library, process start, hashing, grid, mfcc, peaks and commits "
+            "included. Floor: decode + mono + resample to 16 kHz alone. librosa: `load` + `feature.mfcc` per file.\n\n"
+            + table(columns, rows)
+        )
+        if options.memory:
+            body += (
+                "\n\nPeak resident memory (MB) of the process and of its largest worker:\n\n"
+                + table(
+                    ["library", "sounds", "segments", "process", "worker", "real time", "files/s"],
+                    memory(here),
+                )
+            )
+        write_section("Ingest", body)
+    finally:
+        shutil.rmtree(here)
+    print(
+        f"peak memory of this benchmark: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Where every sound of a snapshot lies, in columns: 200,000 places cost arrays, not objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from soundkin.library.scan import PRESENT, display
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """One place of a sound: root and path as text, both raw for opening; present or gone."""
+
+    root_id: str
+    root: str
+    relative: str
+    raw_root: bytes
+    raw: bytes
+    state: str
+
+    @property
+    def path(self) -> str:
+        """The whole path as text."""
+        return f"{self.root.rstrip('/')}/{self.relative}"
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.relative.rpartition("/")[2]
+
+    @property
+    def folder(self) -> str:
+        """The folder below the root; empty for the root itself."""
+        return self.relative.rpartition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Spots:
+    """All places, sorted by sound; arrays are over places unless said otherwise.
+
+    sound (n,) int32: ord of the sound. starts (n_sounds + 1,): where each sound's places begin. table:
+    root_id, path (raw), display, state. present (n,): the file was there when last looked. placed
+    (n_sounds,): has a present place. folder (n,) int32: number of its folder among `folders`, which are
+    whole paths ending in "/". text (n,): whole path in lower case.
+    """
+
+    sound: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int64]
+    table: pa.Table
+    roots: Mapping[str, bytes]
+    present: npt.NDArray[np.bool_]
+    placed: npt.NDArray[np.bool_]
+    folder: npt.NDArray[np.int32]
+    folders: Sequence[str]
+    text: pa.Array
+
+    def of(self, sound: int) -> tuple[Spot, ...]:
+        """Return a sound's places, present ones first, then by path."""
+        low, high = int(self.starts[sound]), int(self.starts[sound + 1])
+        found = [
+            Spot(
+                row["root_id"],
+                display(self.roots[row["root_id"]]),
+                row["display"],
+                self.roots[row["root_id"]],
+                self.roots[row["root_id"]].rstrip(b"/") + b"/" + row["path"],
+                row["state"],
+            )
+            for row in self.table.slice(low, high - low).to_pylist()
+        ]
+        return tuple(sorted(found, key=lambda spot: (spot.state != PRESENT, spot.path)))
+
+    def sounds_with(self, places: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Return which sounds have any of the chosen places; (n,) -> (n_sounds,)."""
+        mask = np.zeros(len(self.starts) - 1, bool)
+        mask[self.sound[places]] = True
+        return mask
+
+    def ranks(self) -> npt.NDArray[np.int64]:
+        """Return each sound's place in the order of file names, then paths; (n_sounds,)."""
+        ranks = np.full(len(self.starts) - 1, len(self.starts), np.int64)
+        names = pc.replace_substring_regex(self.text, r"\A.*/", "")
+        keys = pa.table({"name": names, "path": self.text})
+        order = pc.sort_indices(keys, [("name", "ascending"), ("path", "ascending")]).to_numpy()
+        sounds, first = np.unique(self.sound[order], return_index=True)
+        ranks[sounds] = first
+        return ranks
+
+
+def spots_from(
+    table: pa.Table, sound: npt.NDArray[np.int64], n_sounds: int, roots: Mapping[str, bytes]
+) -> Spots:
+    """Put places in order. table: rows of `locations`; sound (n,): ord of each, -1 where unknown.
+
+    Places of unknown sounds or roots are left out.
+    """
+    known = (sound >= 0) & _is_in(table["root_id"], list(roots))
+    rows = np.flatnonzero(known)
+    rows = rows[np.argsort(sound[rows], kind="stable")]
+    table = table.take(pa.array(rows)).combine_chunks()
+    owner = sound[rows].astype(np.int32)
+    shown = {root_id: display(path).rstrip("/") for root_id, path in roots.items()}
+    root = pc.dictionary_encode(_column(table, "root_id"))
+    names = pa.array([shown[root_id] for root_id in root.dictionary.to_pylist()], pa.string())
+    whole = pc.binary_join_element_wise(names.take(root.indices), _column(table, "display"), "/")
+    folder = pc.dictionary_encode(pc.replace_substring_regex(whole, r"[^/]*\z", ""))
+    present = pc.equal(_column(table, "state"), PRESENT).to_numpy(zero_copy_only=False)
+    placed = np.zeros(n_sounds, bool)
+    placed[owner[present]] = True
+    return Spots(
+        sound=owner,
+        starts=np.searchsorted(owner, np.arange(n_sounds + 1)).astype(np.int64),
+        table=table,
+        roots=dict(roots),
+        present=present,
+        placed=placed,
+        folder=folder.indices.to_numpy().astype(np.int32),
+        folders=folder.dictionary.to_pylist(),
+        text=pc.utf8_lower(whole),
+    )
+
+
+def _column(table: pa.Table, name: str) -> pa.Array:
+    """Return a column as one array."""
+    column = table[name]
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _is_in(column: pa.ChunkedArray, values: list[str]) -> npt.NDArray[np.bool_]:
+    """Return which values are among some."""
+    found = pc.is_in(column, pa.array(values, pa.string()))
+    return np.asarray(found.to_numpy(zero_copy_only=False), bool)

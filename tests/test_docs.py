@@ -1,0 +1,94 @@
+"""Every command and every line of Python in the guide is run, as a reader would run it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from soundkin import cli
+from soundkin.demo import render_demo
+
+ROOT = Path(__file__).parent.parent
+GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two sounds to ask with, and a library of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SOUNDKIN_LIBRARY", str(tmp_path / "library"))
+    rng = np.random.default_rng(1)
+    for name in ("query.wav", "other.wav"):
+        sound = rng.normal(0, 0.2, 22_050) * np.exp(-np.arange(22_050) / 5_000)
+        soundfile.write(tmp_path / name, sound, 22_050)
+    return tmp_path
+
+
+def test_the_guide_runs_from_top_to_bottom(
+    reader: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = 0
+    names: dict[str, object] = {"__name__": "guide"}
+    for language, body in BLOCK.findall(GUIDE):
+        if language == "sh":
+            for line in body.splitlines():
+                words = shlex.split(line)
+                assert words[0] == "soundkin", line
+                run(words[1:])
+                out = capsys.readouterr().out
+                if "--json" in words:
+                    assert json.loads(out)["hits"]
+                ran += 1
+        elif language == "python":
+            exec(compile(body, "guide.md", "exec"), names)  # noqa: S102
+            assert capsys.readouterr().out.strip()
+            ran += 1
+        else:
+            assert not language, f"a block in {language} that nobody runs"
+    assert ran > 15
+    assert (reader / "drums.csv").read_text().count("\n") > 5
+    assert (reader / "drums.m3u").read_text().startswith("#EXTM3U\n#EXTINF")
+
+
+def run(arguments: list[str]) -> None:
+    """Run one command line; a command may only end well."""
+    with pytest.raises(SystemExit) as left:
+        cli.main(arguments)
+    assert left.value.code in (0, None), arguments
+
+
+def test_the_readme_names_the_two_commands_and_no_folder_outside() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "make run SOUNDS=folder" in text
+    assert "make test" in text
+    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        assert "../" not in re.sub(
+            r"\]\(\.\./[\w./-]+\)", "", document.read_text(encoding="utf-8")
+        ), document
+
+
+def test_every_command_is_in_the_guide() -> None:
+    names = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
+    names |= {group.name for group in cli.app.registered_groups}
+    missing = {
+        name for name in names if f"soundkin {name}" not in GUIDE and f"`{name}`" not in GUIDE
+    }
+    assert not missing
+
+
+def test_the_demo_is_the_same_every_time(tmp_path: Path) -> None:
+    render_demo(tmp_path / "a", n=12, seed=3)
+    render_demo(tmp_path / "b", n=12, seed=3)
+    first, second = (
+        {p.relative_to(tmp_path / x): p.read_bytes() for p in (tmp_path / x).rglob("*.*")}
+        for x in "ab"
+    )
+    assert first == second
+    assert len(first) == 12
