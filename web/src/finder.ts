@@ -18,7 +18,7 @@ export interface Found {
 const HITS = 200;
 
 export const DROP_AGAIN =
-  "Dropped files are never kept, so this address cannot bring it back. Drop the file again to search with it.";
+  "Dropped files are never kept, so this address cannot bring the sound back.";
 export const NOTHING_CLOSE = "Nothing close here. These are the nearest sounds, but none of them is close to the query.";
 
 function scopeOf(view: View): api.ScopeIn {
@@ -55,7 +55,7 @@ async function similar(view: View, dropped: Dropped | null, signal: AbortSignal)
   const { hits, considered, space, elapsed_ms } = answer;
   return {
     source: new HitRows(hits),
-    status: `${countText(hits.length)} nearest of ${countOf(considered, "sound")} · ${space} · ${Math.max(1, Math.round(elapsed_ms))} ms`,
+    status: `${countText(hits.length)} nearest · ${countOf(considered, "segment")} compared · ${space} · ${Math.max(1, Math.round(elapsed_ms))} ms`,
     remark: answer.nothing_close && hits.length ? NOTHING_CLOSE : "",
     query: answer.query,
   };

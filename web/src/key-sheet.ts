@@ -16,15 +16,17 @@ export function keySheet(keys: Keys): HTMLDialogElement {
     el("tr", {}, el("td", {}, ...command.keys.map((key) => el("kbd", {}, keyName(key)))), el("td", {}, command.label)),
   );
   const mouse = MOUSE.map(([what, label]) => el("tr", {}, el("td", {}, what), el("td", {}, label)));
-  const close = el("button", { type: "submit" }, "Close");
+  const close = el("form", { method: "dialog" }, el("button", { type: "submit" }, "Close"));
   const sheet = el(
     "dialog",
     { class: "sheet", aria: { labelledby: "keys-title" } },
-    el("h2", { id: "keys-title" }, "Keys"),
-    el("table", {}, el("tbody", {}, ...rows)),
-    el("h2", {}, "Mouse and touch"),
-    el("table", {}, el("tbody", {}, ...mouse)),
-    el("form", { method: "dialog" }, close),
+    el("header", {}, el("h2", { id: "keys-title" }, "Keys"), close),
+    el(
+      "div",
+      { class: "columns" },
+      el("table", {}, el("tbody", {}, ...rows)),
+      el("div", {}, el("h2", {}, "Mouse and touch"), el("table", {}, el("tbody", {}, ...mouse))),
+    ),
   );
   sheet.addEventListener("click", (event) => {
     if (event.target === sheet) sheet.close();

@@ -55,7 +55,7 @@ export class LibraryPanel {
     const library = await api.library();
     const failed = library.counts.failures ? await api.failures() : [];
     this.#body.replaceChildren(
-      el("h2", {}, library.name),
+      el("header", {}, el("h2", {}, library.name), el("form", { method: "dialog" }, el("button", { type: "submit" }, "Close"))),
       el("p", { class: "dim path" }, library.path),
       el(
         "p",
@@ -68,7 +68,6 @@ export class LibraryPanel {
       folderForm(() => this.root.close()),
       el("h3", {}, `Files that gave no sound (${countText(library.counts.failures)})`),
       failures(failed),
-      el("form", { method: "dialog" }, el("button", { type: "submit" }, "Close")),
     );
     if (!this.root.open) this.root.showModal();
   }

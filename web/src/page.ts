@@ -207,17 +207,17 @@ export class Page {
 
   #show(found: Found, view: View): void {
     this.#found = found;
-    this.results.say(found.status, found.remark);
+    this.results.say(found.status, found.source ? found.remark : "");
     this.results.show(found.source, view.at);
     const count = found.source?.count ?? 0;
     this.#shownSounds = this.#counts?.sounds ?? this.#shownSounds;
-    const empty = found.source && count === 0 ? this.#whyEmpty(view) : null;
-    this.results.showEmpty(empty);
+    this.results.showEmpty(count === 0 ? this.#whyEmpty(found, view) : null);
     this.#preload();
     this.#showNow();
   }
 
-  #whyEmpty(view: View): HTMLElement {
+  #whyEmpty(found: Found, view: View): HTMLElement | null {
+    if (!found.source) return found.remark ? this.#dropAgain(found.remark) : null;
     const filtered = view.text !== "" || view.folders.length > 0 || view.tags.length > 0;
     if (!filtered && !isSimilar(view)) return emptyLibrary(() => void this.#loadLibrary());
     const clear = el("button", { type: "button" }, "Clear the filters");
@@ -226,6 +226,12 @@ export class Page {
     });
     const text = view.text ? `No sound has “${view.text}” in its name, tags or folder` : "No other sound is here";
     return el("div", {}, el("h1", {}, text), filtered ? clear : "");
+  }
+
+  #dropAgain(remark: string): HTMLElement {
+    const choose = el("button", { type: "button", class: "main" }, "Choose a sound");
+    choose.addEventListener("click", () => this.#bar.choose());
+    return el("div", {}, el("h1", {}, "Drop the file again"), el("p", {}, remark), choose);
   }
 
   #text(text: string): void {

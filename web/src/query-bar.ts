@@ -37,7 +37,7 @@ export class QueryBar {
     this.#file = el("input", { type: "file", accept: "audio/*,video/*", hidden: true });
     this.#file.addEventListener("change", () => this.#choose());
     const choose = el("button", { type: "button", title: "Or drop a file anywhere on the page" }, "Choose a sound");
-    choose.addEventListener("click", () => this.#file.click());
+    choose.addEventListener("click", () => this.choose());
     this.#space = el("select", { hidden: true, aria: { label: "Space: what similar means" } });
     this.#space.addEventListener("change", () => {
       if (this.#view) events.onView({ ...this.#view, space: this.#space.value || null });
@@ -56,6 +56,11 @@ export class QueryBar {
       keys,
       this.#chips,
     );
+  }
+
+  /** Let the user choose a file. */
+  choose(): void {
+    this.#file.click();
   }
 
   focus(): void {

@@ -4,7 +4,7 @@ import { cssValue, el, setText } from "./dom";
 import { rangeText, timeText } from "./format";
 import type { PeakStore } from "./peaks";
 import { listenRegion } from "./region";
-import type { Row, Source } from "./rows";
+import { HitRows, type Row, type Source } from "./rows";
 import type { Cut } from "./state";
 import { VirtualList } from "./virtual-list";
 import { drawWave } from "./waveform";
@@ -74,6 +74,7 @@ export class Results {
     this.#source = source;
     this.selected = source && at !== null ? source.indexOf(at) : -1;
     this.grid.hidden = !source?.count;
+    this.grid.classList.toggle("browse", !(source instanceof HitRows));
     this.grid.setAttribute("aria-rowcount", String(source?.count ?? 0));
     this.grid.scrollTop = 0;
     this.#list.setCount(source?.count ?? 0);

@@ -95,11 +95,11 @@ export class VirtualList<V extends RowView> {
       const view = known ?? this.#spare.pop() ?? this.#build();
       if (known && !again) continue;
       view.root.style.transform = `translateY(${index * height}px)`;
-      this.#fill(view, index);
       if (!known) {
         this.#views.set(index, view);
-        this.#space.append(view.root);
+        this.#space.append(view.root); // before it is filled: a canvas has no size outside the document
       }
+      this.#fill(view, index);
     }
   }
 }
