@@ -724,7 +724,7 @@ def doctor(library: LibraryPath = None, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command("demo", hidden=True)
+@app.command("demo")
 def demo_command(
     folder: Annotated[Path, typer.Argument(help="Where to write the sounds.")],
     n: Annotated[int, typer.Option("-n", help="How many sounds.")] = 300,
@@ -733,8 +733,8 @@ def demo_command(
     """Render a small library of varied sounds to try things on."""
     from soundkin.demo import render_demo
 
-    render_demo(folder, n=n, seed=seed)
-    typer.echo(f"{n} sounds written to {folder}.")
+    paths = render_demo(folder, n=n, seed=seed)
+    typer.echo(f"{len(paths)} sounds written to {folder}.")
 
 
 # -- printing ---------------------------------------------------------------------------------------

@@ -311,7 +311,8 @@ def render_demo(folder: str | Path, *, n: int = 300, seed: int = 0) -> list[Path
     for number in range(n - n_long):
         place, maker = rooms[number % len(rooms)]
         rate_hz = int(rng.choice([22_050, 44_100, 44_100, 48_000]))
-        name = f"{maker.__name__}_{number // len(rooms) + 1:02d}"
+        told = sum(path.stem.startswith(f"{maker.__name__}_") for path in paths)
+        name = f"{maker.__name__}_{told + 1:02d}"
         paths.append(_write(rng, Path(folder) / place, name, maker(rng, rate_hz), rate_hz))
     for number in range(n_long):
         longer = LONG[number % len(LONG)]
