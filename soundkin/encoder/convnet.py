@@ -15,7 +15,7 @@ STRIDE = 16
 
 
 class ConvNet(nn.Module):
-    """(n, bands, frames) -> (n, dim); 71 MFLOP for 64 bands x 98 frames with the usual widths.
+    """(n, bands, frames) -> (n, dim); 81 MFLOP for 64 bands x 98 frames with the usual widths.
 
     `widths`: channels of the four strided convolutions; `deep`: further convolutions at the last
     size; `dim`: a last linear layer to that length (default: none, twice the last width: mean and
