@@ -8,6 +8,7 @@ and in FLAC, or with other tags, is the same sound.
 from __future__ import annotations
 
 import math
+import re
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -47,18 +48,10 @@ BLOCK_SAMPLES = 1 << 20  # with very many channels, shorter blocks
 FLOOR_DB = -200.0
 MIN_DURATION_S = 0.001
 SLACK, SLACK_S = 0.02, 0.1
-KNOWN_HEADS = (
-    b"RIFF",
-    b"RIFX",
-    b"RF64",
-    b"riff",
-    b"FORM",
-    b"fLaC",
-    b"OggS",
-    b"ID3",
-    b".snd",
-    b"caff",
+KNOWN_HEADS = re.compile(
+    rb"RIFF|RIFX|RF64|riff|FORM|fLaC|OggS|ID3|\.snd|caff|....ftyp|\x1aE\xdf\xa3|0&\xb2u", re.DOTALL
 )
+"""How files of sound begin; one that does and does not decode is corrupt, not some other kind of file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +217,9 @@ def open_track(source: Source) -> Track:
     if track is None:
         from soundkin.audio.ffmpeg import open_ffmpeg  # noqa: PLC0415 - 0.3 s, and rarely needed
 
-        track = open_ffmpeg(source, looks_like_sound=source.read_at(0, 4).startswith(KNOWN_HEADS))
+        track = open_ffmpeg(
+            source, looks_like_sound=KNOWN_HEADS.match(source.read_at(0, 12)) is not None
+        )
     if not MIN_RATE_HZ <= track.info.rate_hz <= MAX_RATE_HZ:
         track.close()
         found = f"'{source.name}' gives a sampling rate of {track.info.rate_hz} Hz"

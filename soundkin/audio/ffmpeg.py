@@ -32,6 +32,8 @@ CONTAINERS = (
 )
 TRUSTED = frozenset({"mov", "wav", "w64", "aiff", "caf", "flac", "wv", "ape", "tta"})
 """Containers whose audio track says exactly how long it is."""
+TRUSTED_ALONE = frozenset({"matroska", "asf"})
+"""Containers that say how long the longest track is: right when there is no video beside the sound."""
 
 CODEC_NAMES = {"mp3float": "MP3", "vorbis": "OGG", "wmav1": "WMA", "wmav2": "WMA", "wmapro": "WMA"}
 PCM_NAMES = {"s16": "PCM_16", "s24": "PCM_24", "s32": "PCM_32", "u8": "PCM_U8", "f32": "FLOAT"}
@@ -52,14 +54,15 @@ class FfmpegTrack:
         self._frames = self._decode(stream)
         first = next(self._frames, None)
         if first is None:
+            reason = "truncated" if stream.duration else "empty"
             raise DecodeError(
-                "empty", f"'{self._name}' has a sound track with nothing in it", "a sound"
+                reason, f"'{self._name}' has a sound track with nothing in it", "a sound"
             )
         self._left = _samples(first)
         self._format = (first.format.name, first.layout.name, first.rate)
         self._converter = av.AudioResampler(*self._format)
         self.info = _info(container, stream, first)
-        self.promised = self.info.frames if _family(container) in TRUSTED else None
+        self.promised = _promised(container, self.info)
         self.preroll: int | None = None
 
     def read_into(self, out: npt.NDArray[np.float32]) -> int:
@@ -174,7 +177,7 @@ def _audio_stream(name: str, container: InputContainer) -> AudioStream:
 def _info(container: InputContainer, stream: AudioStream, first: AudioFrame) -> SoundInfo:
     name, subtype = _names(stream.codec_context.codec.canonical_name, _family(container))
     frames = None
-    if stream.duration is not None and stream.time_base is not None:
+    if stream.duration and stream.time_base is not None:
         frames = round(stream.duration * stream.time_base * first.rate)
     return SoundInfo(
         rate_hz=first.rate,
@@ -183,6 +186,14 @@ def _info(container: InputContainer, stream: AudioStream, first: AudioFrame) -> 
         format=name,
         subtype=subtype,
     )
+
+
+def _promised(container: InputContainer, info: SoundInfo) -> int | None:
+    """The frames a trustworthy header promises."""
+    family = _family(container)
+    if family in TRUSTED_ALONE and not container.streams.video and container.duration:
+        return container.duration * info.rate_hz // av.time_base
+    return info.frames if family in TRUSTED else None
 
 
 def _names(codec: str, family: str) -> tuple[str, str]:
