@@ -23,7 +23,7 @@ import numpy.typing as npt
 from soundkin.audio.windows import WINDOW_S, active_range
 from soundkin.errors import InputError, SpaceError, UnknownSpace
 from soundkin.frontend.cepstra import cepstra, deltas, mean_and_deviation
-from soundkin.frontend.log_mel import MelSettings, mel_at, mel_windows, n_frames
+from soundkin.frontend.log_mel import Frames, MelSettings, mel_at, mel_windows, n_frames
 
 if TYPE_CHECKING:
     from soundkin.audio.windows import Chunk
@@ -46,8 +46,8 @@ class Head(Protocol):
         """Length of a vector."""
         ...
 
-    def __call__(self, frames: Floats, valid_frames: Ints) -> Floats:
-        """(n, frames, bands) and how many of them are sound (n,) -> (n, dim), any length."""
+    def __call__(self, frames: Frames) -> Floats:
+        """Frames of n windows -> (n, dim), any length."""
         ...
 
 
@@ -55,7 +55,7 @@ class Head(Protocol):
 class CepstralHead:
     """Mean and deviation of cepstra and their slopes, standardised by fixed constants.
 
-    `n_coefficients`, `reach` of the slope in frames, `floor` as in
+    `n_coefficients`, `reach` of the slope in hops, `floor` as in
     :mod:`soundkin.frontend.cepstra`, `mean` and `scale` (4 * n_coefficients,) float32.
     """
 
@@ -70,11 +70,19 @@ class CepstralHead:
         """Length of a vector."""
         return 4 * self.n_coefficients
 
-    def __call__(self, frames: Floats, valid_frames: Ints) -> Floats:
+    def __call__(self, frames: Frames) -> Floats:
         """Standardised statistics: (n, dim)."""
-        coefficients = cepstra(frames, self.n_coefficients, self.floor)
-        both = np.concatenate([coefficients, deltas(coefficients, self.reach)], axis=2)
-        return (mean_and_deviation(both, valid_frames) - self.mean) * self.scale
+        vectors = np.empty((len(frames.mel), self.dim), np.float32)
+        for per_hop in np.unique(frames.per_hop):
+            rows = frames.per_hop == per_hop
+            vectors[rows] = self.statistics(frames.mel[rows], frames.valid[rows], int(per_hop))
+        return (vectors - self.mean) * self.scale
+
+    def statistics(self, mel: Floats, valid: Ints, per_hop: int) -> Floats:
+        """Means, then deviations, of cepstra and of their slopes per hop: (n, dim)."""
+        coefficients = cepstra(mel, self.n_coefficients, self.floor)
+        slopes = deltas(coefficients, self.reach * per_hop) * np.float32(per_hop)
+        return mean_and_deviation(np.concatenate([coefficients, slopes], axis=2), valid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +150,8 @@ class Space:
         vectors = np.empty((len(windows), self.dim), np.float32)
         for begin in range(0, len(windows), BATCH):
             part = slice(begin, begin + BATCH)
-            frames, valid_frames = mel_windows(windows[part], valid[part], self.frontend)
-            vectors[part] = _unit(self.head(frames, valid_frames))
+            frames = mel_windows(windows[part], valid[part], self.frontend)
+            vectors[part] = _unit(self.head(frames))
         return _finite(vectors)
 
     def embed_at(self, samples: Floats, starts: npt.ArrayLike, valid: npt.ArrayLike) -> Floats:
@@ -161,13 +169,16 @@ class Space:
 
     def gather_chunk(self, chunk: Chunk) -> Gathered:
         """Embed those segments of a chunk that share frames, cut out the others."""
+        return self._gather(*self.place_chunk(chunk))
+
+    def place_chunk(self, chunk: Chunk) -> tuple[Floats, Ints, Ints]:
+        """What :meth:`embed_at` takes, of a chunk's segments: resampled sound, starts, valid."""
         samples = _resampled(chunk, self.sample_rate)
-        starts, ends = _ranges(chunk, self.window_s)
-        valid = np.rint((ends - starts) * self.sample_rate).astype(np.int64)
+        starts_s, ends_s = _ranges(chunk, self.window_s)
+        valid = np.rint((ends_s - starts_s) * self.sample_rate).astype(np.int64)
         valid = np.clip(valid, 1, self.window_samples)
-        first = np.rint((starts - chunk.origin_s) * self.sample_rate).astype(np.int64)
-        first = np.maximum(0, np.minimum(first, len(samples) - valid))
-        return self._gather(samples, first, valid)
+        starts = np.rint((starts_s - chunk.origin_s) * self.sample_rate).astype(np.int64)
+        return samples, np.clip(starts, 0, len(samples) - valid), valid
 
     def _gather(self, samples: Floats, starts: Ints, valid: Ints) -> Gathered:
         """Share frames where the lattice allows it, copy the other windows."""
@@ -192,8 +203,8 @@ class Space:
         places = np.searchsorted(wanted, first)[:, None] + np.arange(count)
         for begin in range(0, len(first), BATCH):
             part = places[begin : begin + BATCH]
-            frames = self.head(mel[part], np.full(len(part), count))
-            vectors[begin : begin + BATCH] = _unit(frames)
+            full, ones = np.full(len(part), count), np.ones(len(part), np.int64)
+            vectors[begin : begin + BATCH] = _unit(self.head(Frames(mel[part], full, ones)))
         return _finite(vectors)
 
     def _complete(self, gathered: Gathered) -> Floats:

@@ -9,7 +9,7 @@ Silence is never compared. Levels are measured in blocks of 10 ms (RMS, dB re fu
 the window to one second after it, a block is sound when it reaches both
 
 - ``loudest - 40 dB``, so that gain does not move the ends of a decaying sound, and
-- ``min(-55, around - 15)``, but never less than -70: the noise floor behind a drum is silence, a
+- ``min(-55, around - 12)``, but never less than -70: the noise floor behind a drum is silence, a
   quiet recording is not.
 
 A window without a sounding block is silent: counted and left out. The others run from their first
@@ -48,7 +48,7 @@ RELATIVE_DB = -40.0
 """A block is sound when it is at most this far below the loudest block of its window, ..."""
 SILENCE_DB = -55.0
 """... and reaches this level, ..."""
-HEADROOM_DB = -15.0
+HEADROOM_DB = -12.0
 """... or, in a quiet neighbourhood, is at most this far below its loudest block, ..."""
 QUIET_DB = -70.0
 """... but never below this level."""
@@ -56,6 +56,7 @@ REFINE_DB = 9.0
 """A sample this far above the threshold (as RMS) is the first or the last of the sound."""
 
 _BLOCKS, _HALF = 100, 50  # level blocks in a window, in half a window
+_FINE, _STEPS = 500, 5  # steps in a second, in 10 ms, of the level that runs over one window
 _BEFORE, _AFTER = 10, 2  # half seconds remembered before a window, and looked at behind it
 
 Floats = npt.NDArray[np.float32]
@@ -154,7 +155,9 @@ def active_range(samples: Floats, rate_hz: int, around: float = 0.0) -> tuple[in
     >>> active_range(knock * 0, 16_000) is None
     True
     """
-    power = block_power(samples, rate_hz)
+    step = block_power(samples, rate_hz, _FINE)
+    n_steps = min(len(step), _STEPS)
+    power = np.convolve(step, np.full(n_steps, 1 / n_steps), "valid")
     loudest = power.max()
     threshold = _threshold(loudest, np.maximum(loudest, around))
     sounding = np.flatnonzero(power >= threshold)
@@ -164,22 +167,20 @@ def active_range(samples: Floats, rate_hz: int, around: float = 0.0) -> tuple[in
     if len(samples) >= rate_hz and first == 0 and last == len(power) - 1:
         return 0, len(samples)
     loud = float(np.sqrt(threshold)) * 10 ** (REFINE_DB / 20)
-
-    def above(begin: int, end: int) -> npt.NDArray[np.int64]:
-        return begin + np.flatnonzero(np.abs(samples[begin:end]) >= loud)
-
-    onset = above(_edge(max(0, first - 1), rate_hz), _edge(first + 1, rate_hz))
-    start = int(onset[0]) if len(onset) else _edge(first, rate_hz)
-    release = above(max(start, _edge(last - 1, rate_hz)), _edge(last + 2, rate_hz))
-    end = int(release[-1]) + 1 if len(release) else _edge(last + 1, rate_hz)
-    return start, min(end, len(samples))
+    begin, end = (_edge(step, rate_hz, _FINE) for step in (first, first + n_steps))
+    onset = np.flatnonzero(np.abs(samples[begin:end]) >= loud)
+    start = begin + int(onset[0]) if len(onset) else begin
+    begin, end = (_edge(step, rate_hz, _FINE) for step in (last, last + n_steps))
+    begin = max(begin, start)
+    release = np.flatnonzero(np.abs(samples[begin:end]) >= loud)
+    return start, begin + int(release[-1]) + 1 if len(release) else min(end, len(samples))
 
 
-def block_power(samples: Floats, rate_hz: int) -> Doubles:
-    """Mean square of each 10 ms of `samples` (n,): (ceil(n / 10 ms),) float64.
+def block_power(samples: Floats, rate_hz: int, per_second: int = 100) -> Doubles:
+    """Mean square of each 10 ms (or another part of a second) of `samples` (n,), float64.
 
-    Block k begins at sample round(k * rate_hz / 100), so that a hundred of them are a second at any
-    rate; the last one may be shorter.
+    Block k begins at sample round(k * rate_hz / per_second), so that as many of them are a second
+    at any rate; the last one may be shorter.
 
     Examples
     --------
@@ -187,22 +188,24 @@ def block_power(samples: Floats, rate_hz: int) -> Doubles:
     array([0.25, 0.25, 0.25])
     """
     n = len(samples)
-    edges = (np.arange(-(-(100 * n - 50) // rate_hz) + 1) * rate_hz + 50) // 100
+    n_blocks = -(-(per_second * n - per_second // 2) // rate_hz)
+    edges = (np.arange(n_blocks + 1) * rate_hz + per_second // 2) // per_second
     edges[-1] = n
-    sums = np.empty(len(edges) - 1)
-    if rate_hz % 100:
+    sums = np.empty(n_blocks)
+    if rate_hz % per_second:
         sums[:] = np.add.reduceat(np.square(samples), edges[:-1])
     else:
-        whole = n // (rate_hz // 100)
-        body = samples[: edges[whole]].reshape(whole, -1)
+        size = rate_hz // per_second
+        whole = n // size
+        body = samples[: whole * size].reshape(-1, size)
         sums[:whole] = np.einsum("ij,ij->i", body, body)
-        sums[whole:] = np.square(samples[edges[whole] :]).sum(dtype=np.float64)
+        sums[whole:] = np.square(samples[whole * size :]).sum(dtype=np.float64)
     return sums / np.diff(edges)
 
 
-def _edge(block: int, rate_hz: int) -> int:
-    """First sample of a level block."""
-    return (block * rate_hz + 50) // 100
+def _edge(block: int, rate_hz: int, per_second: int) -> int:
+    """First sample of a block."""
+    return (block * rate_hz + per_second // 2) // per_second
 
 
 def _half_maxima(power: Doubles) -> Doubles:

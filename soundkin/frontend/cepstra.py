@@ -34,9 +34,9 @@ def cepstra(mel: Floats, n_coefficients: int, floor: float) -> Floats:
 
 
 def deltas(frames: Floats, reach: int) -> Floats:
-    """Slope of each coefficient over 2 * reach + 1 frames, the ends repeated: like `frames`.
+    """Slope per frame of each coefficient over 2 * reach + 1 frames, the ends repeated.
 
-    `frames` (n, frames, coefficients); result per frame, by linear regression.
+    `frames` (n, frames, coefficients), and so is the result: a linear regression.
 
     Examples
     --------

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
 Compression = Literal["none", "ln", "log10", "db"]
 
 TILE = 16
@@ -39,7 +40,9 @@ class MelSettings:
     `rate_hz`; `win`, `hop`, `n_fft` in samples (periodic Hann window of `win`, zero-padded to
     `n_fft`); `bands` triangles of height one between `low_hz` and `high_hz`, evenly spaced on
     `scale`; `power` 1 (magnitudes) or 2; `compression`: "none", "ln": ln(x + 0.01), "log10":
-    log10(10000 x + 1), "db": (10 log10(max(x, 1e-10)) + 100) / 200.
+    log10(10000 x + 1), "db": (10 log10(max(x, 1e-10)) + 100) / 200; `finest` (1, 2, 4): into how
+    many steps the hop is divided for sounds that fill only that part of their window, so that a
+    short sound has as many frames as a long one.
     """
 
     rate_hz: int = 16_000
@@ -52,13 +55,14 @@ class MelSettings:
     scale: MelScale = "htk"
     power: Literal[1, 2] = 2
     compression: Compression = "none"
+    finest: int = 1
 
 
 PRESETS: dict[str, MelSettings] = {
     "vggish": MelSettings(low_hz=125.0, high_hz=7500.0, scale="1127", power=1, compression="ln"),
     "mule": MelSettings(n_fft=2048, bands=96, compression="log10"),
     "autodecompose": MelSettings(win=256, hop=256, n_fft=256, bands=80, compression="db"),
-    "mfcc": MelSettings(win=400, hop=200, n_fft=400, bands=40, low_hz=20.0, high_hz=8000.0),
+    "mfcc": MelSettings(win=512, hop=200, bands=40, low_hz=20.0, finest=4),
 }
 """The papers' settings by name (`autodecompose` without its high-pass), and that of our `mfcc`."""
 
@@ -72,14 +76,20 @@ def n_frames(n_samples: int, settings: MelSettings) -> int:
 def mel_matrix(settings: MelSettings) -> Floats:
     """The triangles: (n_fft // 2 + 1, bands) float32, each column's peak near 1.
 
+    Their sides are straight in mel on the scale "1127", as where that comes from, else in Hz.
+
     Examples
     --------
     >>> mel_matrix(PRESETS["vggish"]).shape
     (257, 64)
     """
     low, high = hz_to_mel([settings.low_hz, settings.high_hz], settings.scale)
-    corners = mel_to_hz(np.linspace(low, high, settings.bands + 2), settings.scale)
+    corners = np.linspace(low, high, settings.bands + 2)
     bins = np.arange(settings.n_fft // 2 + 1) * settings.rate_hz / settings.n_fft
+    if settings.scale == "1127":
+        bins = hz_to_mel(bins, settings.scale)
+    else:
+        corners = mel_to_hz(corners, settings.scale)
     rising = (bins[:, None] - corners[:-2]) / np.diff(corners)[:-1]
     falling = (corners[2:] - bins[:, None]) / np.diff(corners)[1:]
     matrix = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
@@ -87,14 +97,14 @@ def mel_matrix(settings: MelSettings) -> Floats:
     return matrix
 
 
-def mel_at(samples: Floats, positions: npt.NDArray[np.int64], settings: MelSettings) -> Floats:
+def mel_at(samples: Floats, positions: Ints, settings: MelSettings) -> Floats:
     """Mel frames that begin at the given samples: (len(positions), bands) float32.
 
     `samples` (m,) float32, `positions` (f,) from 0 to m - win.
 
     Examples
     --------
-    >>> mel_at(np.ones(1000, np.float32), np.array([0, 600]), PRESETS["mfcc"]).shape
+    >>> mel_at(np.ones(1000, np.float32), np.array([0, 400]), PRESETS["mfcc"]).shape
     (2, 40)
     """
     from scipy.fft import rfft  # noqa: PLC0415 - 0.3 s to import
@@ -116,36 +126,51 @@ def mel_at(samples: Floats, positions: npt.NDArray[np.int64], settings: MelSetti
     return _COMPRESS[settings.compression](mel[: len(positions)])
 
 
-def mel_windows(
-    windows: Floats, valid_samples: npt.NDArray[np.int64], settings: MelSettings
-) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Mel frames of each window's sound alone: (n, frames, bands) and their number (n,).
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Mel frames of windows: what a head gets.
+
+    `mel` (n, frames, bands) float32; `valid` (n,): how many frames are sound, the others repeat the
+    last of them; `per_hop` (n,): frames in one hop, 1 but for sounds shorter than their window.
+    """
+
+    mel: Floats
+    valid: Ints
+    per_hop: Ints
+
+
+def mel_windows(windows: Floats, valid_samples: Ints, settings: MelSettings) -> Frames:
+    """Mel frames of each window's sound alone.
 
     `windows` (n, m) float32, left-aligned sound; `valid_samples` (n,) 1 to m. Only frames wholly
-    inside the sound count; a sound shorter than a frame is repeated until it fills one. The frames
-    behind a window's number repeat its last one.
+    inside the sound count; a sound shorter than a frame is repeated until it fills one.
 
     Examples
     --------
-    >>> windows, valid_samples = np.ones((2, 1000), np.float32), np.array([1000, 5])
-    >>> mel, valid = mel_windows(windows, valid_samples, PRESETS["mfcc"])
-    >>> mel.shape, valid
-    ((2, 4, 40), array([4, 1]))
+    >>> windows, valid_samples = np.ones((2, 2000), np.float32), np.array([2000, 5])
+    >>> frames = mel_windows(windows, valid_samples, PRESETS["mfcc"])
+    >>> frames.mel.shape, frames.valid, frames.per_hop
+    ((2, 8, 40), array([8, 1]), array([1, 4]))
     """
+    width = windows.shape[1]
     short = np.flatnonzero(valid_samples < settings.win)
     if len(short):
         windows = windows.copy()
         for row in short:
             sound = windows[row, : valid_samples[row]]
             windows[row, : settings.win] = np.resize(sound, settings.win)
-    most = n_frames(windows.shape[1], settings)
-    valid = np.maximum(1, 1 + (valid_samples - settings.win) // settings.hop)
+    per_hop = np.ones(len(windows), np.int64)
+    for steps in (2, 4):
+        per_hop[valid_samples * steps <= width] = min(steps, settings.finest)
+    hop = settings.hop // per_hop
+    valid = np.maximum(1, 1 + (valid_samples - settings.win) // hop)
     tiled = -(-valid // TILE) * TILE
     first = np.cumsum(tiled) - tiled
     rows = np.repeat(np.arange(len(valid)), tiled)
     frames = np.minimum(np.arange(len(rows)) - first[rows], valid[rows] - 1)
-    flat = mel_at(windows.reshape(-1), rows * windows.shape[1] + frames * settings.hop, settings)
-    return flat[first[:, None] + np.minimum(np.arange(most), valid[:, None] - 1)], valid
+    flat = mel_at(windows.reshape(-1), rows * width + frames * hop[rows], settings)
+    places = np.minimum(np.arange(n_frames(width, settings)), valid[:, None] - 1)
+    return Frames(flat[first[:, None] + places], valid, per_hop)
 
 
 @cache
