@@ -1,6 +1,10 @@
 """Vectors -> nearest neighbours: one protocol, several members.
 
 - :mod:`soundkin.index.exact`      every vector is looked at: the reference
+- :mod:`soundkin.index.forest`     a forest of random-projection trees: ours (Numba)
+- :mod:`soundkin.index.ann`        inverted lists and graphs (faiss)
+- :mod:`soundkin.index.tuning`     the cheapest effort that gives the recall asked for
+- :mod:`soundkin.index.graph`      the neighbours of every item
 - :mod:`soundkin.index.vectors`    what may go in: checks of vectors and of selections
 - :mod:`soundkin.index.container`  the file an index is saved as, memory-mapped when opened
 
@@ -36,6 +40,7 @@ Selection: TypeAlias = npt.NDArray[np.bool_] | npt.NDArray[np.integer[Any]] | No
 
 _HOMES = {
     "exact": ("soundkin.index.exact", "ExactIndex"),
+    "ann": ("soundkin.index.ann", "AnnIndex"),
     "forest": ("soundkin.index.forest", "ForestIndex"),
 }
 KINDS = tuple(_HOMES)
@@ -60,6 +65,14 @@ class Index(Protocol):
     def n_ids(self) -> int:
         """How many ids have been given: the length of a boolean mask."""
 
+    @property
+    def vectors(self) -> Floats:
+        """All rows ever added, (n_ids, dim); read only."""
+
+    @property
+    def alive(self) -> npt.NDArray[np.bool_]:
+        """Which ids have not been removed, (n_ids,)."""
+
     def add(self, X: Floats) -> Ids:
         """Append (m, dim) vectors; their ids, ascending, (m,)."""
 
@@ -70,6 +83,12 @@ class Index(Protocol):
         self, Q: Floats, k: int = 10, *, mask: Selection = None, **effort: float
     ) -> tuple[Ids, Floats]:
         """Nearest items: ids and distances, both (n_queries, k)."""
+
+    def ladder(self) -> list[dict[str, float]]:
+        """Efforts from the cheapest to the dearest."""
+
+    def adopt(self, tuned: dict[str, Any]) -> None:
+        """Make an effort that :func:`soundkin.index.tuning.tune` measured the default one."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one file beside the old one, then rename: never half an index."""

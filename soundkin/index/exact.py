@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,8 +62,9 @@ class ExactIndex:
 
     kind = "exact"
 
-    def __init__(self, state: _State, space_id: str) -> None:
+    def __init__(self, state: _State, space_id: str, tuned: dict[str, Any]) -> None:
         self._state = state
+        self._tuned = tuned
         self._room = state.vectors
         self._lock = threading.Lock()
         self.space_id = space_id
@@ -72,14 +73,14 @@ class ExactIndex:
     def build(cls, X: Floats, *, seed: int = 0, space_id: str = "") -> ExactIndex:  # noqa: ARG003
         """See :func:`soundkin.index.build`; nothing here is random, so `seed` is not used."""
         vectors = as_unit_vectors(X)
-        return cls(_State(vectors, np.ones(len(vectors), np.bool_), len(vectors)), space_id)
+        return cls(_State(vectors, np.ones(len(vectors), np.bool_), len(vectors)), space_id, {})
 
     @classmethod
     def from_arrays(cls, header: Header, arrays: Arrays) -> ExactIndex:
         """The index as it was saved, its vectors memory-mapped."""
         alive = arrays["alive"]
         state = _State(arrays["vectors"], alive, int(np.count_nonzero(alive)))
-        return cls(state, header.space_id)
+        return cls(state, header.space_id, header.settings["tuned"])
 
     @property
     def dim(self) -> int:
@@ -103,6 +104,11 @@ class ExactIndex:
         view = self._state.vectors.view()
         view.flags.writeable = False
         return view
+
+    @property
+    def alive(self) -> npt.NDArray[np.bool_]:
+        """Which ids have not been removed, (n_ids,)."""
+        return self._state.alive
 
     def add(self, X: Floats) -> Ids:
         """Append (m, dim) vectors; their ids (m,). Amortised: the room doubles when it is full."""
@@ -180,10 +186,18 @@ class ExactIndex:
             scores[:, ~state.alive] = np.nan
         return scores
 
+    def ladder(self) -> list[dict[str, float]]:
+        """There is one effort: everything."""
+        return [{}]
+
+    def adopt(self, tuned: dict[str, Any]) -> None:
+        """Keep what `tune` measured."""
+        self._tuned = tuned
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one file beside the old one, then rename."""
         state = self._state
-        header = Header(self.kind, self.space_id, state.vectors.shape[1], {})
+        header = Header(self.kind, self.space_id, state.vectors.shape[1], {"tuned": self._tuned})
         write_container(path, header, {"vectors": state.vectors, "alive": state.alive})
 
     def stats(self) -> dict[str, object]:
@@ -196,6 +210,7 @@ class ExactIndex:
             "n": state.n_alive,
             "n_ids": len(state.vectors),
             "bytes": state.vectors.nbytes + state.alive.nbytes,
+            "tuned": self._tuned,
         }
 
 

@@ -9,7 +9,8 @@ Settings of `build`: `n_trees`; `leaf_size`, the most items in a leaf; `split`, 
 ``"two-means"`` between two means of the items (Annoy's way), ``"random"`` with a random unit
 normal through one of the items (Cochlea's).
 
-Effort of `query`: `n_candidates`, items looked at before the search ends (1,500 + 100 k);
+Effort of `query`: `n_candidates`, items looked at before the search ends (what `tune` found, else 2,500;
+100 more for each k above 10);
 `n_measured`, of which so many are measured exactly (20 + 2 k); `slope`, how fast the odds that a
 neighbour lies across a plane fall with the distance to it (estimated by `build`; 0 orders by the
 distance itself, the article's way); `threshold`, a plane farther than this is not crossed (no
@@ -108,6 +109,7 @@ class ForestIndex:
             "seed": seed,
             "slope": 2.0 * vectors.shape[1] ** 0.5,
             "n_built": len(vectors),
+            "tuned": {},
         }
         arrays: Arrays = {
             "vectors": vectors,
@@ -140,6 +142,18 @@ class ForestIndex:
     def n_ids(self) -> int:
         """How many ids have been given."""
         return self._n_ids
+
+    @property
+    def vectors(self) -> Floats:
+        """All rows ever added, (n_ids, dim); read only."""
+        view = self._vectors[: self._n_ids]
+        view.flags.writeable = False
+        return view
+
+    @property
+    def alive(self) -> npt.NDArray[np.bool_]:
+        """Which ids have not been removed, (n_ids,)."""
+        return self._alive
 
     def add(self, X: Floats) -> Ids:
         """Append (m, dim) vectors into the leaves, splitting full ones; their ids (m,)."""
@@ -200,6 +214,19 @@ class ForestIndex:
                     list(pool.map(lambda p: self._answer(p[0], plan, p[1], p[2]), parts))
         return ids, distances
 
+    def ladder(self) -> list[dict[str, float]]:
+        """Efforts from the cheapest to the dearest, for `tune`."""
+        efforts, n_candidates = [], 200
+        while n_candidates < self._n_ids:
+            efforts.append({"n_candidates": float(n_candidates)})
+            n_candidates += n_candidates // 2
+        everything = float(self._n_ids * len(self._trees.roots) + 1)
+        return [*efforts, {"n_candidates": everything, "n_measured": 200.0}]
+
+    def adopt(self, tuned: dict[str, Any]) -> None:
+        """Make an effort that `tune` measured the default one."""
+        self._settings["tuned"] = tuned
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one file beside the old one, then rename."""
         with self._gate.reading():
@@ -237,8 +264,10 @@ class ForestIndex:
 
     def _plan(self, k: int, mask: Selection, effort: dict[str, float]) -> dict[str, Any]:
         """How to answer: rows to scan, or the effort of a walk and what it may find."""
-        n_candidates = int(effort.get("n_candidates", 1500 + 100 * k))
-        wanted = int(effort.get("n_measured", 20 + 2 * k))
+        tuned = self._settings["tuned"].get("effort", {})
+        usual = tuned.get("n_candidates", 2500.0) + 100 * max(k - 10, 0)
+        n_candidates = int(effort.get("n_candidates", usual))
+        wanted = int(effort.get("n_measured", tuned.get("n_measured", 20.0) + 2 * k))
         plan: dict[str, Any] = {
             "wanted": max(k, min(wanted, n_candidates)),
             "n_candidates": n_candidates,

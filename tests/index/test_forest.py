@@ -96,6 +96,8 @@ def test_more_effort_and_more_trees_find_more(split, slope):
             found[n_trees, n_candidates] = recall(distances, true)
     assert found[1, 100] < found[1, 1000]
     assert found[8, 100] < found[8, 1000]
+    assert found[1, 100] < found[8, 100]
+    assert found[1, 1000] < found[8, 1000]
     assert found[8, 1000] > 0.6
 
 

@@ -7,8 +7,9 @@ import threading
 import numpy as np
 import pytest
 
+from soundkin import index as index_module
 from soundkin.errors import InputError, LibraryFormatError, NotFound, SpaceError
-from soundkin.index import KINDS, Index, build, load
+from soundkin.index import KINDS, Index, load
 from tests.index.clouds import clustered, duplicated, plain_search, recall, uniform, unit
 
 FLOOR = 0.9
@@ -22,9 +23,21 @@ DATA = {
 }
 
 
-@pytest.fixture(params=KINDS)
-def kind(request):
+@pytest.fixture(params=[*KINDS, "ann ivf-sq8", "ann hnsw-sq8", "forest random"])
+def kind(request, monkeypatch):
+    """A member, or one of its ways; faiss's lists and graphs also over few items."""
+    if " " in request.param and "ann" in request.param:
+        from soundkin.index import ann
+
+        monkeypatch.setattr(ann, "FLAT_BELOW", 100)
     return request.param
+
+
+def build(kind, X, **settings):
+    name, _, way = kind.partition(" ")
+    if way:
+        settings["method" if name == "ann" else "split"] = way
+    return index_module.build(name, X, **settings)
 
 
 def queries_near(X, n, seed=1):
@@ -194,7 +207,7 @@ def test_save_and_load_answer_alike(kind, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["x.index"]
     again = load(tmp_path / "x.index", space_id="mfcc-1", dim=32)
     assert isinstance(again, Index)
-    assert (again.kind, again.space_id) == (kind, "mfcc-1")
+    assert (again.kind, again.space_id) == (kind.split()[0], "mfcc-1")
     assert (again.n, again.n_ids, again.dim) == (2998, 3000, 32)
     Q = queries_near(X, 15, seed=6)
     for ours, theirs in zip(index.query(Q, 10), again.query(Q, 10), strict=True):
@@ -286,5 +299,10 @@ def test_stats_are_ready_for_json(kind):
 
     stats = build(kind, DATA["uniform"], space_id="s").stats()
     assert json.loads(json.dumps(stats)) == stats
-    assert (stats["kind"], stats["n"], stats["dim"], stats["space_id"]) == (kind, 3000, 16, "s")
+    assert (stats["kind"], stats["n"], stats["dim"], stats["space_id"]) == (
+        kind.split()[0],
+        3000,
+        16,
+        "s",
+    )
     assert stats["bytes"] > 0
