@@ -5,6 +5,7 @@
 - :mod:`soundkin.index.ann`        inverted lists and graphs (faiss)
 - :mod:`soundkin.index.tuning`     the cheapest effort that gives the recall asked for
 - :mod:`soundkin.index.graph`      the neighbours of every item
+- :mod:`soundkin.index.blend`      one query over several spaces
 - :mod:`soundkin.index.vectors`    what may go in: checks of vectors and of selections
 - :mod:`soundkin.index.container`  the file an index is saved as, memory-mapped when opened
 
@@ -32,7 +33,7 @@ from soundkin.index.container import read_container
 if TYPE_CHECKING:
     import os
 
-__all__ = ["KINDS", "Floats", "Ids", "Index", "Selection", "build", "load"]
+__all__ = ["KINDS", "Floats", "Ids", "Index", "Selection", "build", "choose", "load"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Ids: TypeAlias = npt.NDArray[np.int64]
@@ -44,6 +45,8 @@ _HOMES = {
     "forest": ("soundkin.index.forest", "ForestIndex"),
 }
 KINDS = tuple(_HOMES)
+EXACT_BYTES = 32 << 20
+"""Up to so many bytes of vectors every one is looked at: some 3 ms a query on one core."""
 
 
 @runtime_checkable
@@ -104,13 +107,16 @@ def build(
 
     Rows that are not of unit length are normalised; a zero row is an `InputError`. `space_id` is
     the space the vectors come from: it is saved, and asked for again by `load`. `settings` are
-    the member's own; an unknown one is an `InputError` that lists those there are.
+    the member's own; an unknown one is an `InputError` that lists those there are. The kind
+    ``"auto"`` is the one that :func:`choose` names.
 
     >>> index = build("exact", np.eye(3, dtype=np.float32))
     >>> ids, distances = index.query(np.array([[1, 0, 0]], np.float32), k=2)
     >>> ids.tolist(), distances.tolist()
     ([[0, 1]], [[0.0, 1.0]])
     """
+    if kind == "auto":
+        kind, _ = choose(*np.shape(X))
     member = _member(kind)
     known = set(inspect.signature(member.build).parameters) - {"X", "seed", "space_id"}
     unknown = sorted(set(settings) - known)
@@ -122,6 +128,18 @@ def build(
         )
     index: Index = member.build(X, seed=seed, space_id=space_id, **settings)
     return index
+
+
+def choose(n: int, dim: int) -> tuple[str, str]:
+    """The kind of index for `n` vectors of length `dim`, and why, in a sentence for the user.
+
+    >>> choose(1000, 80)
+    ('exact', '1,000 vectors of 80 numbers: all are compared with every query')
+    """
+    size = f"{n:,} vectors of {dim} numbers"
+    if 4 * n * dim <= EXACT_BYTES:
+        return "exact", f"{size}: all are compared with every query"
+    return "ann", f"{size}: too many to compare all; the nearest lists are, recall is measured"
 
 
 def load(
@@ -142,7 +160,9 @@ def _member(kind: str) -> Any:  # noqa: ANN401 - classes that meet the protocol
     """The class of a kind, imported when it is first asked for."""
     if kind not in _HOMES:
         raise InputError(
-            f"unknown kind of index {kind!r}", f"one of {sorted(_HOMES)}", "name one of these"
+            f"unknown kind of index {kind!r}",
+            f"one of {sorted(_HOMES)}",
+            "name one of these, or auto",
         )
     module, name = _HOMES[kind]
     return getattr(import_module(module), name)
