@@ -23,7 +23,7 @@ import numpy.typing as npt
 from soundkin.audio.windows import WINDOW_S, active_range
 from soundkin.errors import InputError, SpaceError, UnknownSpace
 from soundkin.frontend.cepstra import cepstra, deltas, mean_and_deviation
-from soundkin.frontend.log_mel import Frames, MelSettings, mel_at, mel_windows, n_frames
+from soundkin.frontend.log_mel import TILE, Frames, MelSettings, mel_at, mel_windows, n_frames
 
 if TYPE_CHECKING:
     from soundkin.audio.windows import Chunk
@@ -73,9 +73,11 @@ class CepstralHead:
     def __call__(self, frames: Frames) -> Floats:
         """Standardised statistics: (n, dim)."""
         vectors = np.empty((len(frames.mel), self.dim), np.float32)
-        for per_hop in np.unique(frames.per_hop):
-            rows = frames.per_hop == per_hop
-            vectors[rows] = self.statistics(frames.mel[rows], frames.valid[rows], int(per_hop))
+        tiles = -(-frames.valid // TILE)
+        for per_hop, n_tiles in set(zip(frames.per_hop.tolist(), tiles.tolist(), strict=True)):
+            rows = np.flatnonzero((frames.per_hop == per_hop) & (tiles == n_tiles))
+            mel = frames.mel[rows, : n_tiles * TILE]
+            vectors[rows] = self.statistics(mel, frames.valid[rows], per_hop)
         return (vectors - self.mean) * self.scale
 
     def statistics(self, mel: Floats, valid: Ints, per_hop: int) -> Floats:

@@ -210,9 +210,7 @@ def _edge(block: int, rate_hz: int, per_second: int) -> int:
 
 def _half_maxima(power: Doubles) -> Doubles:
     """Loudest block of every half second, the last one perhaps shorter."""
-    padded = np.pad(power, (0, -len(power) % _HALF))
-    maxima: Doubles = padded.reshape(-1, _HALF).max(axis=1)
-    return maxima
+    return np.maximum.reduceat(power, np.arange(0, len(power), _HALF))
 
 
 def _threshold(loudest: Doubles, around: Doubles) -> Doubles:

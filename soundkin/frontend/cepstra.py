@@ -40,19 +40,11 @@ def deltas(frames: Floats, reach: int) -> Floats:
 
     Examples
     --------
-    >>> deltas(np.arange(5, dtype=np.float32).reshape(1, 5, 1), 2)[0, :, 0].tolist()
+    >>> deltas(np.arange(5, dtype=np.float32).reshape(1, 5, 1), 2)[0, :, 0].round(6).tolist()
     [0.5, 0.800000011920929, 1.0, 0.800000011920929, 0.5]
     """
-    padded = np.concatenate(
-        [frames[:, :1].repeat(reach, 1), frames, frames[:, -1:].repeat(reach, 1)], axis=1
-    )
-    n = frames.shape[1]
-    slope = np.zeros_like(frames)
-    for step in range(1, reach + 1):
-        ahead, behind = reach + step, reach - step
-        slope += np.float32(step) * (padded[:, ahead : ahead + n] - padded[:, behind : behind + n])
-    slope /= np.float32(reach * (reach + 1) * (2 * reach + 1) / 3)
-    return slope
+    slopes: Floats = _slope_matrix(frames.shape[1], reach) @ frames
+    return slopes
 
 
 def mean_and_deviation(frames: Floats, valid_frames: npt.NDArray[np.int64]) -> Floats:
@@ -69,6 +61,19 @@ def mean_and_deviation(frames: Floats, valid_frames: npt.NDArray[np.int64]) -> F
     spread = np.square(frames - mean[:, None])
     spread *= weight
     return np.concatenate([mean, np.sqrt(spread.sum(axis=1))], axis=1)
+
+
+@cache
+def _slope_matrix(n_frames: int, reach: int) -> Floats:
+    """Regression over neighbouring frames as a matrix (n_frames, n_frames)."""
+    matrix = np.zeros((n_frames, n_frames))
+    here = np.arange(n_frames)
+    for step in range(1, reach + 1):
+        np.add.at(matrix, (here, np.minimum(here + step, n_frames - 1)), step)
+        np.add.at(matrix, (here, np.maximum(here - step, 0)), -step)
+    result: Floats = (matrix / (reach * (reach + 1) * (2 * reach + 1) / 3)).astype(np.float32)
+    result.setflags(write=False)
+    return result
 
 
 @cache

@@ -29,7 +29,7 @@ Compression = Literal["none", "ln", "log10", "db"]
 
 TILE = 16
 """Frames that are worked on together; shorter rows of frames are filled up with silence."""
-BLOCK = 64 * TILE
+BLOCK = 16 * TILE
 """Frames in flight: what still fits the cache."""
 
 
