@@ -165,7 +165,8 @@ def room(
     samples = round(length_s * rate_hz)
     noise = torch.randn(n, samples, generator=generator, device=device)
     seconds = torch.arange(samples, device=device) / rate_hz
-    impulse: Tensor = 0.2 * noise * 10 ** (-3 * seconds / per_row(reverberation_s, noise)[:, None])
+    decays = per_row(reverberation_s, noise)[:, None]
+    impulse: Tensor = 0.2 * noise * torch.pow(10.0, -3 * seconds / decays)
     impulse[:, 0] = 1
     return impulse
 
@@ -231,4 +232,5 @@ def _spectrum(x: Tensor, rate_hz: float) -> tuple[Tensor, Tensor]:
 
 def _sound(spectrum: Tensor, x: Tensor) -> Tensor:
     """Back from :func:`_spectrum`."""
-    return torch.fft.irfft(spectrum, 2 * x.shape[1])[:, : x.shape[1]]
+    sound: Tensor = torch.fft.irfft(spectrum, 2 * x.shape[1])
+    return sound[:, : x.shape[1]]
