@@ -285,7 +285,9 @@ def _has_rest(n_samples: int, rate_hz: int) -> bool:
 def _rest_row(samples: Floats, rate_hz: int, origin: int, seq: int, around: float) -> Row | None:
     """Row of the window that ends with the sound, or that is the whole sound."""
     begin = max(0, len(samples) - rate_hz)
-    return _row(samples[begin:], rate_hz, around, seq=seq, start_s=origin + begin / rate_hz)
+    return _row(
+        samples[begin:], rate_hz, around, seq=seq, start_s=(origin * rate_hz + begin) / rate_hz
+    )
 
 
 def _row(window: Floats, rate_hz: int, around: float, *, seq: int, start_s: float) -> Row | None:
