@@ -56,6 +56,7 @@ SAMPLE = 40_000
 GATHER_NS, SKIP_NS, PROBE_NS = 120.0, 2.5, 10.0
 """Cost of a row gathered and scanned, of a row in a list that is left out, of one looked at."""
 BATCH = 128
+_NONE = np.empty(0, np.int64)
 
 
 class AnnIndex:
@@ -197,7 +198,7 @@ class AnnIndex:
         with self._gate.reading():
             chosen = as_selection(mask, self._alive, self._n_alive)
             if not self._n_alive:
-                chosen = np.empty(0, np.int64)
+                chosen = _NONE
             reach = self._reach(k, effort, chosen)
             if chosen is not None and reach["scan"]:
                 return _scan(self._vectors, queries, k, chosen)
@@ -261,7 +262,9 @@ class AnnIndex:
         else:
             n_lists = int(self._engine.nlist)
             n_probe = effort.get("n_probe", spread * default.get("n_probe", 1 + n_lists / 32))
-            n_probe = min(n_lists, int(np.ceil(n_probe * part**-0.8)))
+            if chosen is not None:
+                n_probe = max(n_probe, n_lists / 64) / part
+            n_probe = min(n_lists, int(n_probe) or 1)
             reach["n_probe"] = n_probe
             cost = n_probe * n / n_lists * (SKIP_NS + PROBE_NS * part)
         if chosen is not None and GATHER_NS * chosen.size < cost:
@@ -286,7 +289,7 @@ class AnnIndex:
         _, found = self._engine.search(queries, reach["wanted"], params=params)
         ids, distances = _measure(self._vectors, queries, found, k)
         n_possible = len(self._vectors) if chosen is None else chosen.size
-        short = np.flatnonzero((ids >= 0).sum(axis=1) < min(k, n_possible))
+        short = np.flatnonzero(ids[:, min(k, n_possible) - 1] < 0) if n_possible else _NONE
         if short.size:
             everything = np.arange(len(self._vectors)) if chosen is None else chosen
             ids[short], distances[short] = _scan(self._vectors, queries[short], k, everything)
@@ -295,17 +298,14 @@ class AnnIndex:
 
 def _measure(vectors: Floats, queries: Floats, found: Ids, k: int) -> tuple[Ids, Floats]:
     """The k nearest of the rows found (n_queries, wanted), -1 for none, by exact distance."""
-    m, wanted = found.shape
-    which = np.repeat(np.arange(m), wanted)
-    rows = found.ravel()
-    distances = exact_distances(vectors, np.maximum(rows, 0), queries[which])
-    distances[rows < 0] = np.inf
-    order = np.lexsort((rows, distances, which)).reshape(m, wanted)[:, :k]
-    ids, near = rows[order], distances[order]
-    if wanted < k:
-        ids = np.pad(ids, ((0, 0), (0, k - wanted)), constant_values=-1)
-        near = np.pad(near, ((0, 0), (0, k - wanted)), constant_values=np.inf)
-    return ids, near
+    ids = np.full((len(found), k), -1, np.int64)
+    distances = np.full((len(found), k), np.inf, np.float32)
+    for line, rows in enumerate(found):
+        there = rows[rows >= 0]
+        near = exact_distances(vectors, there, queries[line])
+        order = np.lexsort((there, near))[:k]
+        ids[line, : order.size], distances[line, : order.size] = there[order], near[order]
+    return ids, distances
 
 
 def _scan(vectors: Floats, queries: Floats, k: int, chosen: Ids) -> tuple[Ids, Floats]:

@@ -68,15 +68,16 @@ def as_ids(ids: npt.ArrayLike, n_ids: int) -> npt.NDArray[np.int64]:
         return np.empty(0, np.int64)
     if given.dtype.kind not in "iu":
         raise InputError(f"ids of type {given.dtype}", "whole numbers", "give the items' ids")
-    unique = np.unique(given.astype(np.int64))
-    if unique[0] < 0 or unique[-1] >= n_ids:
-        wrong = int(unique[0] if unique[0] < 0 else unique[-1])
+    low, high = int(given.min()), int(given.max())
+    if low < 0 or high >= n_ids:
         raise InputError(
-            f"no item has the id {wrong}",
+            f"no item has the id {low if low < 0 else high}",
             f"ids from 0 to {n_ids - 1}" if n_ids else "none, the index is empty",
             "give ids that `add` or `build` gave",
         )
-    return unique
+    named = np.zeros(n_ids, np.bool_)
+    named[given] = True
+    return np.flatnonzero(named)
 
 
 def as_selection(
@@ -131,6 +132,7 @@ def exact_distances(
     vectors are at equal distances, and a distance is the same alone and in a batch.
     """
     rows = vectors[ids]
-    dots = np.einsum("ij,ij->i", rows, np.broadcast_to(q, rows.shape), dtype=np.float64)
-    distances: npt.NDArray[np.float32] = np.clip(1.0 - dots, 0.0, 2.0).astype(np.float32)
+    terms = "ij,j->i" if q.ndim == 1 else "ij,ij->i"
+    dots = np.einsum(terms, rows, q, dtype=np.float64)
+    distances: npt.NDArray[np.float32] = (1.0 - dots).clip(0.0, 2.0).astype(np.float32)
     return distances
