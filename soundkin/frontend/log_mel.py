@@ -4,8 +4,9 @@ Takes mono float32 samples at the rate of the settings; gives (frames, bands) fl
 at the `win` samples from k * hop on and never beyond the sound: nothing is padded, so a window has
 the same frames alone and inside a longer stretch.
 
-Frames run in tiles of 16 rows, each product of a fixed shape and too small for BLAS to split over
-threads: a frame's value depends neither on its neighbours nor on the number of threads.
+Frames run in tiles of 16, each matrix product of a fixed shape and too small for BLAS to split over
+threads; each window begins a tile. So a window's frames are the same bit for bit among any others,
+in any batch and with any number of threads.
 """
 
 from __future__ import annotations
