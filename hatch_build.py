@@ -88,8 +88,8 @@ def read_stamp(static: Path) -> str:
         return ""
 
 
-def has_packages(web: Path) -> bool:
-    """Say whether node_modules holds what package-lock.json asks for, as far as the build needs it."""
+def has_packages(web: Path, *, dev: bool = False) -> bool:
+    """Say whether node_modules holds what package-lock.json asks for: to build, or (`dev`) to test too."""
     installed = web / "node_modules" / ".package-lock.json"
     if not installed.is_file():
         return False
@@ -98,7 +98,7 @@ def has_packages(web: Path) -> bool:
     return all(
         present.get(name, {}).get("version") == package["version"]
         for name, package in wanted.items()
-        if name and not package.get("dev") and not package.get("optional")
+        if name and (dev or not package.get("dev")) and not package.get("optional")
     )
 
 

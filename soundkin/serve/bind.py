@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 8765
 MIN_TOKEN_CHARS = 16
+MAX_PORT = 65_535
 
 
 def run(
@@ -42,7 +44,7 @@ def run(
     port 0 takes a free one. Raises `InputError` for an address wider than this machine without a token,
     for a token under 16 characters, for a certificate without its key, and for a port that is taken.
     """
-    check_binding(host, token, cert, key)
+    check_binding(host, port, token, cert, key)
     listening = _listen(host, port)
     try:
         names = {*LOOPBACK_HOSTS, *allowed_hosts, *_own_names(host)}
@@ -66,8 +68,12 @@ def run(
         listening.close()
 
 
-def check_binding(host: str, token: str | None, cert: Path | None, key: Path | None) -> None:
+def check_binding(
+    host: str, port: int, token: str | None, cert: Path | None, key: Path | None
+) -> None:
     """Raise `InputError` or `NotFound` for a binding that must not or cannot be."""
+    if not 0 <= port <= MAX_PORT:
+        raise InputError(f"the port {port}", f"0 to {MAX_PORT}", "0 takes a free one")
     if token is None and not is_loopback(host):
         raise InputError(
             f"the address {host!r} can be reached from other machines",
@@ -107,8 +113,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=128)
-    except (OSError, OverflowError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    except OSError as error:
+        why = error.strerror or str(error)
         raise InputError(
             f"cannot listen on {host} port {port} ({why})",
             "a free port of this machine",
@@ -125,13 +131,17 @@ def _own_names(host: str) -> set[str]:
 
 
 class _Server(uvicorn.Server):
-    """A server that ends its event streams first, so that Ctrl-C does not wait for open pages."""
+    """A server that ends its event streams first, so that Ctrl-C does not wait for open pages.
+
+    It returns to its caller instead of raising the signal again, so that the library is closed in order.
+    """
 
     def __init__(self, config: uvicorn.Config, serving: Serving) -> None:
         super().__init__(config)
         self._serving = serving
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Close the streams, then do what Uvicorn does."""
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - Uvicorn's form
+        """Close the streams and end; a second Ctrl-C does not wait for anything."""
         self._serving.closing = True
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True

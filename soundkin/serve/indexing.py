@@ -12,7 +12,7 @@ from soundkin.serve.models import IndexState
 from soundkin.serve.problems import problem_of
 
 if TYPE_CHECKING:
-    from soundkin.facade import Library, Progress
+    from soundkin.facade import IndexReport, Library, Progress
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,14 @@ def folder_to_index(folder: str) -> Path:
     return path
 
 
+def _ended(state: IndexState, report: IndexReport) -> IndexState:
+    """Return the last state of a run that was not cut short by an error."""
+    last = {"state": "stopped" if report.stopped else "finished", "failed": report.failed}
+    if not report.stopped:
+        last |= {"done": report.found, "total": report.found}
+    return state.model_copy(update=last)
+
+
 class Indexer:
     """Runs `library.add` in a thread, one at a time; `state` is only ever replaced as a whole."""
 
@@ -45,7 +53,7 @@ class Indexer:
         """Begin to index a folder; raises `LibraryBusy` while another run of this server goes on."""
         path = folder_to_index(folder)
         with self._lock:
-            if self._thread is not None and self._thread.is_alive():
+            if self.state.state == "running":
                 raise LibraryBusy(
                     f"'{self.state.folder}' is being indexed",
                     "one folder at a time",
@@ -68,7 +76,7 @@ class Indexer:
 
     def _run(self, path: Path, retry_failed: bool) -> None:
         try:
-            self.library.add(
+            report = self.library.add(
                 path,
                 retry_failed=retry_failed,
                 on_progress=self._on_progress,
@@ -87,8 +95,7 @@ class Indexer:
                 update={"state": "failed", "error": problem_of(known)}
             )
         else:
-            ended = "stopped" if self._stop.is_set() else "finished"
-            self.state = self.state.model_copy(update={"state": ended})
+            self.state = _ended(self.state, report)
 
     def _on_progress(self, progress: Progress) -> None:
         fresh = IndexState.model_validate(progress).model_copy(

@@ -70,9 +70,9 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 
 def _sentence(item: dict[str, Any]) -> str:
-    """Say what is wrong with one field."""
-    where = ".".join(str(part) for part in item["loc"] if part not in {"body", "query", "path"})
-    return f"{where or 'body'}: {item['msg']}"
+    """Say what is wrong with one field; the first part of its place is body, query or path."""
+    kind, *parts = item["loc"]
+    return f"{'.'.join(map(str, parts)) or kind}: {item['msg']}"
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:

@@ -104,4 +104,5 @@ def _fields(form: FormData) -> UploadIn:
     try:
         return UploadIn.model_validate(given)
     except ValidationError as error:
-        raise RequestValidationError(error.errors()) from error
+        wrong = [item | {"loc": ("body", *item["loc"])} for item in error.errors()]
+        raise RequestValidationError(wrong) from error

@@ -1,0 +1,61 @@
+import { expect, it } from "vitest";
+import { PeakStore } from "../src/peaks";
+import { SliceStore } from "../src/slices";
+
+const later = () => new Promise((then) => setTimeout(then));
+
+it("a slice is fetched once and kept; a failed one is fetched again", async () => {
+  const asked: string[] = [];
+  let fail = true;
+  const slices = new SliceStore(
+    async (id, from, to) => {
+      asked.push(`${id}@${from}-${to}`);
+      if (id === "b" && fail) throw new Error("offline");
+      return new ArrayBuffer(1);
+    },
+    async () => ({}) as AudioBuffer,
+  );
+  expect(await slices.get("a", 0, 1)).toBe(await slices.get("a", 0, 1));
+  await slices.get("a", 0, 2);
+  await expect(slices.get("b", 0, 1)).rejects.toThrow("offline");
+  await later();
+  fail = false;
+  await slices.get("b", 0, 1);
+  expect(asked).toEqual(["a@0-1", "a@0-2", "b@0-1", "b@0-1"]);
+});
+
+it("keeps five minutes: the least lately heard goes first", async () => {
+  const asked: string[] = [];
+  const slices = new SliceStore(
+    async (id) => {
+      asked.push(id);
+      return new ArrayBuffer(1);
+    },
+    async () => ({}) as AudioBuffer,
+  );
+  await slices.get("a", 0, 100);
+  await slices.get("b", 0, 100);
+  await slices.get("a", 0, 100);
+  await slices.get("c", 0, 150);
+  await slices.get("a", 0, 100);
+  await slices.get("b", 0, 100);
+  expect(asked).toEqual(["a", "b", "c", "b"]);
+});
+
+it("peaks are fetched four at a time, the latest asked first, each once", async () => {
+  const asked: string[] = [];
+  const open: (() => void)[] = [];
+  const peaks = new PeakStore((id) => {
+    asked.push(id);
+    return new Promise((then) => open.push(() => then(new Int8Array([1, 2]))));
+  });
+  let drawn = 0;
+  for (const id of ["a", "b", "c", "d", "e", "f", "a"]) peaks.want(id, () => drawn++);
+  expect(asked).toEqual(["a", "b", "c", "d"]);
+  open[0]?.();
+  await later();
+  expect(asked).toEqual(["a", "b", "c", "d", "f"]);
+  expect(drawn).toBe(2);
+  expect(peaks.get("a")).toEqual(new Int8Array([1, 2]));
+  expect(peaks.get("b")).toBeNull();
+});
