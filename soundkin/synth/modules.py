@@ -115,8 +115,8 @@ def turns_of(hz: Tensor, phase: Tensor, *, rate_hz: int) -> Tensor:
 
 
 def sine(turns: Tensor) -> Tensor:
-    """Phase in turns -> a cosine in [-1, 1], float32."""
-    return torch.cos(TAU * (turns - torch.floor(turns))).float()
+    """Phase in turns -> a cosine in [-1, 1]."""
+    return torch.cos(TAU * (turns - torch.floor(turns)))
 
 
 def partials(midi: Tensor, tuning: Tensor, depth: Tensor) -> Tensor:

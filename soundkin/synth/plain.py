@@ -1,6 +1,6 @@
 """The patches of oscillators out of plain torch functions: differentiable, on any device.
 
-Parameters (batch, parameters) in [0, 1] -> float32 (batch, samples). Slower than `fast`, which is
+Parameters (batch, parameters) in [0, 1] -> (batch, samples) of the same dtype. Slower than `fast`, which is
 held to it by tests.
 """
 
@@ -64,7 +64,8 @@ def render(
     control = controls(patch, parts)
     sounds = [_heard(patch, parts, control, i) for i in range(len(patch.oscillators))]
     noise_level = modules.upsample(control[:, -1], patch.samples)
-    sounds.append(modules.noise(seeds.to(u.device), patch.samples) * noise_level)
+    noise = modules.noise(seeds.to(u.device), patch.samples).to(u.dtype)
+    sounds.append(noise * noise_level)
     return normalised(modules.mix(parts.levels, torch.stack(sounds, 1)), normalise)
 
 
@@ -85,7 +86,7 @@ def _heard(patch: OscillatorPatch, parts: Parts, control: Tensor, i: int) -> Ten
     hz = modules.pitch(midi, tuning, depth, control[:, 2 * i])
     turns = modules.turns_of(modules.upsample(hz, patch.samples), phase, rate_hz=patch.rate_hz)
     if patch.oscillators[i].wave == "sine":
-        wave = modules.sine(turns)
+        wave = modules.sine(turns).to(midi.dtype)
     else:
         wave = modules.square_saw(turns, shape, modules.partials(midi, tuning, depth))
     wave = wave * modules.upsample(control[:, 2 * i + 1], patch.samples)
@@ -93,7 +94,7 @@ def _heard(patch: OscillatorPatch, parts: Parts, control: Tensor, i: int) -> Ten
         return wave
     tuning, index, phase = parts.carriers[:, i].unbind(-1)
     hz = modules.fm_hz(midi, tuning, index, wave, rate_hz=patch.rate_hz)
-    return modules.sine(modules.turns_of(hz, phase, rate_hz=patch.rate_hz))
+    return modules.sine(modules.turns_of(hz, phase, rate_hz=patch.rate_hz)).to(midi.dtype)
 
 
 def normalised(sounds: Tensor, normalise: Normalise) -> Tensor:

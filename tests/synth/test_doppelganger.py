@@ -44,7 +44,7 @@ def test_pairs_come_apart_as_delta_grows(name: str) -> None:
     patch = make_patch(name)
     distances = []
     for delta in (0.01, 0.05, 0.1, 0.25, 0.5):
-        made = pairs(patch, 96, delta=delta, generator=generator(4))
+        made = pairs(patch, 64, delta=delta, generator=generator(4))
         distances.append(float(log_mel_distance(made.a, made.b).mean()))
     assert distances == sorted(distances)
     assert distances[-1] > 1.5 * distances[0]
@@ -98,11 +98,11 @@ def test_noise_is_fresh_for_every_sound_and_view() -> None:
 @pytest.mark.parametrize("name", PATCHES)
 @pytest.mark.parametrize("prior", ["uniform-human", "uniform-unit"])
 def test_sounds_are_finite_in_range_and_audible(name: str, prior: Prior) -> None:
-    made = pairs(make_patch(name), 128, prior=prior, generator=generator(11), normalise="none")
+    made = pairs(make_patch(name), 64, prior=prior, generator=generator(11), normalise="none")
     x = torch.cat([made.a, made.b])
     assert x.isfinite().all()
     silent = (x.abs().amax(1) < 1e-3).float().mean()
-    assert silent <= 0.01
+    assert silent <= 0.02
     loud = pairs(make_patch(name), 32, prior=prior, generator=generator(11)).a
     assert loud.abs().amax(1).max() <= 1 + 1e-6
 

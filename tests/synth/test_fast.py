@@ -8,7 +8,7 @@ import torch
 
 from soundkin.synth import fast, kernels, modules, polynomials
 from soundkin.synth.doppelganger import draw
-from soundkin.synth.patches import PATCHES, OscillatorPatch, make_patch
+from soundkin.synth.patches import PATCHES, Normalise, OscillatorPatch, make_patch
 from tests.synth.listening import log_mel_distance
 
 F = np.float32
@@ -75,10 +75,10 @@ def test_oscillators_are_those_of_the_modules() -> None:
     as_turns, as_amp = torch.from_numpy(turns).double(), torch.from_numpy(amp)
     kernels.sine_row(out, turns, amp)
     assert np.abs(out - (modules.sine(as_turns) * as_amp).numpy()).max() < 1e-6
-    for shape, partials in ((0.0, 2.0), (0.4, 0.3), (1.0, 60.0)):
+    for shape, partials, error in ((0.0, 2.0, 1e-5), (0.4, 0.3, 1e-5), (1.0, 60.0, 2e-4)):
         kernels.square_saw_row(out, turns, amp, F(shape), F(np.pi / 2 * partials))
         wave = modules.square_saw(as_turns, torch.tensor(shape), torch.tensor(partials))
-        assert np.abs(out - (wave * as_amp).numpy()).max() < 3e-5
+        assert np.abs(out - (wave * as_amp).numpy()).max() < error
     hz = modules.fm_hz(
         torch.tensor(60.0), torch.tensor(3.0), torch.tensor(2.0), as_amp, rate_hz=RATE
     )
@@ -96,28 +96,37 @@ def test_noise_is_that_of_the_modules() -> None:
         assert np.array_equal(out, row.numpy())
 
 
-@pytest.mark.parametrize("name", ["voice", "voice-fm", "parametric"])
-@pytest.mark.parametrize("normalise", ["none", "clip", "peak"])
-def test_a_patch_sounds_the_same_on_both_paths(name: str, normalise: str) -> None:
-    """Float32 rounding of a pitch becomes phase over a second, so late samples differ a little.
+def apart(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Energy of the difference over that of `b`, as an amplitude: (n,)."""
+    return ((a - b).pow(2).mean(1) / b.pow(2).mean(1)).sqrt()
 
-    Voice: half of the sounds within -60 dB, nine in ten within -45 dB. FM multiplies what its
-    modulator differs by up to a hundredfold, so those are compared as log-mel pictures.
+
+@pytest.mark.parametrize(
+    ("name", "normalise"),
+    [("voice", "none"), ("voice", "clip"), ("voice-fm", "peak"), ("parametric", "peak")],
+)
+def test_a_patch_sounds_the_same_on_both_paths(name: str, normalise: Normalise) -> None:
+    """Both paths are judged by the plain one in float64.
+
+    A pitch rounded to float32 becomes phase over a second, and FM multiplies that up to a
+    hundredfold, so the plain float32 path is itself a little off: the compiled one may be three
+    times as far. Voice, which has no FM: half of the sounds within -55 dB, nine in ten within
+    -40 dB, log-mel pictures within 0.01.
     """
     patch = make_patch(name)
     assert isinstance(patch, OscillatorPatch)
     g = torch.Generator().manual_seed(7)
-    u = draw(patch, 24, prior="uniform-human", generator=g)
-    seeds = torch.randint(0, 1 << 62, (24,), generator=g)
-    quick = patch.render(u, seeds, normalise=normalise)  # type: ignore[arg-type]
-    plain = patch.render(u, seeds, normalise=normalise, plain=True)  # type: ignore[arg-type]
-    error = ((quick - plain).pow(2).mean(1) / plain.pow(2).mean(1)).sqrt()
-    distance = log_mel_distance(quick, plain)
-    assert distance.quantile(0.9) < 0.02
-    assert distance.max() < 0.1
-    assert error.median() < (1e-3 if name == "voice" else 1e-2)
+    u = draw(patch, 32, prior="uniform-human", generator=g)
+    seeds = torch.randint(0, 1 << 62, (32,), generator=g)
+    exact = patch.render(u.double(), seeds, normalise=normalise, plain=True).float()
+    plain = patch.render(u, seeds, normalise=normalise, plain=True)
+    quick = patch.render(u, seeds, normalise=normalise)
+    for share in (0.25, 0.5, 0.75):
+        assert apart(quick, exact).quantile(share) < 3 * apart(plain, exact).quantile(share)
     if name == "voice":
-        assert error.quantile(0.9) < 6e-3
+        assert apart(quick, plain).median() < 1.8e-3
+        assert apart(quick, plain).quantile(0.9) < 1e-2
+        assert log_mel_distance(quick, plain).max() < 1e-2
 
 
 @pytest.mark.parametrize("name", PATCHES)
