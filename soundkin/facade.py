@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["IndexReport", "Library", "Progress", "QueryItem", "Scope", "SearchResult"]
 
 DEFAULT_SPACES = ("mfcc",)
+SHORTEST_COPIED_S = 0.1
+"""Shorter segments say nothing about copies: trimming them is no light deformation."""
+
 FAVOURITE = "favourite"
 """The tag that marks a favourite."""
 
@@ -139,6 +142,8 @@ class Library:
                 return None
             segment = int(view.segment[row])
             start, end = (float(snapshot.segments[name][segment]) for name in ("start_s", "end_s"))
+            if end - start < SHORTEST_COPIED_S:
+                return None
             return read_sound(spots[0].raw, start_s=start, end_s=end)
 
         alive = np.flatnonzero(view.segment >= 0)
