@@ -1,0 +1,13 @@
+"""One TOML per paper: which sound, deformation, front-end, encoder and objective, with which numbers.
+
+- :mod:`~soundkin.recipe.settings`   a recipe as a value
+- :mod:`~soundkin.recipe.load`       TOML -> that value; names what it refuses
+- :mod:`~soundkin.recipe.sounds`     a folder of sound, decoded once into a bounded cache
+- :mod:`~soundkin.recipe.views`      sound -> a batch of views
+- :mod:`~soundkin.recipe.assemble`   settings -> network and loss
+- :mod:`~soundkin.recipe.monitor`    is it learning, or collapsing?
+
+The recipes are the `.toml` files beside this one; docs/recipes.md has a page on each.
+"""
+
+from __future__ import annotations

@@ -1,0 +1,234 @@
+"""Sound -> a batch of pairs: two views of the same thing, as the recipe says.
+
+Every draw comes from one CPU generator, so that a training resumed with its state goes on with the
+same batches.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Generator, Tensor
+
+from soundkin.augment.stretch import pitch_shift, time_stretch
+from soundkin.augment.waveform import (
+    add_noise,
+    band_limit,
+    circular_shift,
+    equalise,
+    mix,
+    nearby_starts,
+    reverb,
+    room,
+)
+from soundkin.synth.doppelganger import pairs
+from soundkin.synth.patches import make_patch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from soundkin.recipe.settings import Deform, Range, Recipe
+    from soundkin.recipe.sounds import Sounds
+
+REDRAWS = 8
+"""How often a silent window is drawn again."""
+KNOBS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Pairs of waveforms: `a`, `b` (n, window); row i of both is the same thing.
+
+    `mixed` (n,) int64: which row was mixed into `b`, -1 for none.
+    """
+
+    a: Tensor
+    b: Tensor
+    mixed: Tensor
+
+
+def draw_views(recipe: Recipe, sounds: Sounds | None, generator: Generator) -> Views:
+    """One batch of pairs: from the synthesizer, or from windows of `sounds`."""
+    n = recipe.run.batch
+    if sounds is None:
+        return synth_views(recipe, n, generator)
+    return folder_views(recipe, sounds, n, generator)
+
+
+def synth_views(recipe: Recipe, n: int, generator: Generator) -> Views:
+    """Doppelgängers: both views rendered, both deformed when the recipe says so."""
+    data = recipe.data
+    patch = make_patch(data.patch, rate_hz=data.rate_hz, duration_s=data.window / data.rate_hz)
+    made = pairs(patch, n, delta=data.delta, prior=data.prior, generator=generator)
+    a, b = (
+        deform(view[:, : data.window], recipe.deform, recipe.data.rate_hz, generator)
+        for view in (made.a, made.b)
+    )
+    return Views(a, b, torch.full((n,), -1))
+
+
+def folder_views(recipe: Recipe, sounds: Sounds, n: int, generator: Generator) -> Views:
+    """A window of each of n recordings, and a deformed one of the same place or near it."""
+    how, data = recipe.deform, recipe.data
+    kinds = _kinds(how)
+    if how.one_a_batch and kinds:
+        kinds = [kinds[int(torch.randint(len(kinds), (1,), generator=generator))]]
+    which, starts, a = _audible(sounds, n, data.window, generator)
+    near = starts
+    if "nearby" in kinds:
+        lengths = torch.from_numpy(sounds.lengths[which.numpy()])
+        within = round(how.nearby_s * data.rate_hz)
+        near = nearby_starts(
+            starts, lengths, window=data.window, within=within, generator=generator
+        )
+    span = math.ceil(data.window / min(1.0, how.stretch[0])) if "stretch" in kinds else data.window
+    b = torch.from_numpy(sounds.read(which.numpy(), near.numpy(), span))
+    silent = b.abs().amax(dim=1) == 0
+    b[silent, : data.window] = a[silent]
+    b = _deformed(b, how, kinds, data.rate_hz, generator, window=data.window)
+    mixed = torch.full((n,), -1)
+    if "mixture" in kinds:
+        mixed = (torch.arange(n) + 1) % n
+        b = mix(b, a[mixed], how.mixture)
+    return Views(a, b, mixed)
+
+
+def deform(x: Tensor, how: Deform, rate_hz: int, generator: Generator) -> Tensor:
+    """Apply a recipe's deformations of one sound to each row: (n, samples) -> same.
+
+    Each row has each of them with the recipe's probability; strengths are drawn evenly.
+    """
+    return _deformed(x, how, _kinds(how), rate_hz, generator, window=x.shape[1])
+
+
+def _kinds(how: Deform) -> list[str]:
+    """The deformations that a recipe turns on."""
+    on = {
+        "nearby": how.nearby_s > 0,
+        "stretch": how.stretch != (1, 1),
+        "pitch": how.pitch_semitones != (0, 0),
+        "equaliser": how.equaliser_db != (0, 0),
+        "high-pass": how.high_pass_hz != (0, 0),
+        "low-pass": how.low_pass_hz != (0, 0),
+        "reverb": how.reverberation_s != (0, 0),
+        "shift": how.shift > 0,
+        "noise": how.noise != (0, 0),
+        "mixture": how.mixture > 0,
+    }
+    return [kind for kind, is_on in on.items() if is_on]
+
+
+def _deformed(
+    x: Tensor, how: Deform, kinds: list[str], rate_hz: int, generator: Generator, *, window: int
+) -> Tensor:
+    """The deformations of one sound, in a fixed order; rows longer than the window are cut."""
+    draws = _Draws(how, rate_hz, window, len(x), generator)
+    for kind, change in _CHANGES.items():
+        if kind in kinds:
+            x = change(x, draws)
+    return x
+
+
+@dataclass(frozen=True, slots=True)
+class _Draws:
+    """Strengths for the rows of one batch."""
+
+    how: Deform
+    rate_hz: int
+    window: int
+    n: int
+    generator: Generator
+
+    def evenly(self, bounds: Range) -> Tensor:
+        """Between two bounds: (n,)."""
+        low, high = bounds
+        return low + (high - low) * torch.rand(self.n, generator=self.generator)
+
+    def on(self) -> Tensor:
+        """Which rows are deformed at all: (n,) bool."""
+        share = 1.0 if self.how.one_a_batch else self.how.probability
+        return torch.rand(self.n, generator=self.generator) < share
+
+    def strengths(self, bounds: Range, off: float = 0.0) -> Tensor:
+        """Between two bounds, or `off`: (n,)."""
+        return torch.where(self.on(), self.evenly(bounds), off)
+
+
+def _stretch(x: Tensor, draws: _Draws) -> Tensor:
+    low, high = draws.how.stretch
+    factor = draws.strengths((math.log(low), math.log(high))).exp()
+    return time_stretch(x, factor, n_out=draws.window)
+
+
+def _pitch(x: Tensor, draws: _Draws) -> Tensor:
+    return pitch_shift(x, draws.strengths(draws.how.pitch_semitones))
+
+
+def _equalise(x: Tensor, draws: _Draws) -> Tensor:
+    knobs = torch.stack([draws.evenly(draws.how.equaliser_db) for _ in range(KNOBS)], dim=1)
+    return equalise(x, knobs * draws.on()[:, None], rate_hz=draws.rate_hz)
+
+
+def _high_pass(x: Tensor, draws: _Draws) -> Tensor:
+    corner = draws.strengths(draws.how.high_pass_hz)
+    return band_limit(x, rate_hz=draws.rate_hz, high_pass_hz=corner)
+
+
+def _low_pass(x: Tensor, draws: _Draws) -> Tensor:
+    corner = draws.strengths(draws.how.low_pass_hz, math.inf)
+    return band_limit(x, rate_hz=draws.rate_hz, low_pass_hz=corner)
+
+
+def _reverb(x: Tensor, draws: _Draws) -> Tensor:
+    seconds = draws.evenly(draws.how.reverberation_s)
+    impulse = room(draws.n, seconds, rate_hz=draws.rate_hz, generator=draws.generator)
+    return reverb(x, impulse, 0.5 * draws.on())
+
+
+def _shift(x: Tensor, draws: _Draws) -> Tensor:
+    share = draws.strengths((-draws.how.shift, draws.how.shift))
+    return circular_shift(x, (share * x.shape[1]).long())
+
+
+def _noise(x: Tensor, draws: _Draws) -> Tensor:
+    deviation = draws.strengths(draws.how.noise)
+    level = x.square().mean(dim=1).sqrt().clamp_min(1e-9)
+    snr = torch.where(deviation > 0, 20 * torch.log10(level / deviation.clamp_min(1e-9)), math.inf)
+    return add_noise(x, snr, generator=draws.generator)
+
+
+_CHANGES: dict[str, Callable[[Tensor, _Draws], Tensor]] = {
+    "stretch": _stretch,
+    "pitch": _pitch,
+    "equaliser": _equalise,
+    "high-pass": _high_pass,
+    "low-pass": _low_pass,
+    "reverb": _reverb,
+    "shift": _shift,
+    "noise": _noise,
+}
+
+
+def _audible(
+    sounds: Sounds, n: int, window: int, generator: Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Windows of n drawn recordings: which, from where, and their samples; few are silent."""
+    which = torch.randint(len(sounds), (n,), generator=generator)
+    lengths = torch.from_numpy(sounds.lengths)
+    starts = torch.zeros(n, dtype=torch.long)
+    samples = torch.zeros(n, window)
+    todo = torch.arange(n)
+    for _ in range(REDRAWS):
+        # an end shorter than the window is filled with silence
+        last = (lengths[which[todo]] - window).clamp_min(0)
+        starts[todo] = (torch.rand(len(todo), generator=generator) * (last + 1)).long()
+        read = sounds.read(which[todo].numpy(), starts[todo].numpy(), window)
+        samples[todo] = torch.from_numpy(read)
+        todo = todo[samples[todo].abs().amax(dim=1) == 0]
+        if not len(todo):
+            break
+        which[todo] = torch.randint(len(sounds), (len(todo),), generator=generator)
+    return which, starts, samples

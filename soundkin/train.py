@@ -1,0 +1,342 @@
+"""The training loop, top to bottom: batch, loss, step, schedule, log, checkpoint.
+
+``train(recipe, out)`` fills the folder `out`:
+
+- ``recipe.json``     the settings
+- ``log.csv``         a row every few steps: loss, rate, pairs a second, health, k-NN accuracy
+- ``checkpoint.pt``   weights, optimiser, draws: what a training goes on from, step for step
+
+A training with a number of steps is exact: killed and resumed it logs the same losses, on the same
+machine with the same number of threads. With a number of minutes the schedule follows the clock.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Generator, Tensor
+
+from soundkin.errors import InputError
+from soundkin.recipe.assemble import build_model
+from soundkin.recipe.load import as_tables
+from soundkin.recipe.monitor import health, knn_accuracy, labelled_windows
+from soundkin.recipe.sounds import open_sounds
+from soundkin.recipe.views import Views, draw_views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from soundkin.recipe.assemble import DecomposeModel, PairModel
+    from soundkin.recipe.settings import Optimiser, Recipe
+
+    Model = PairModel | DecomposeModel
+
+FORMAT = 1
+"""Version of the checkpoint."""
+COLUMNS = ("step", "elapsed_s", "loss", "lr", "pairs_per_s", "effective_rank", "alignment",
+           "uniformity", "knn")  # fmt: skip
+
+
+class Listener(Protocol):
+    """Hears how it goes."""
+
+    def __call__(self, row: Row, share: float) -> None:
+        """A logged row, and the share of the training that is done, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the log; `knn` is NaN where it was not measured."""
+
+    step: int
+    elapsed_s: float
+    loss: float
+    lr: float
+    pairs_per_s: float
+    effective_rank: float
+    alignment: float
+    uniformity: float
+    knn: float
+
+
+@dataclass
+class Training:
+    """All that changes while it runs, and what a checkpoint holds."""
+
+    model: Model
+    optimiser: torch.optim.Optimizer
+    generator: Generator
+    averaged: dict[str, Tensor]
+    step: int = 0
+    elapsed_s: float = 0.0
+    rows: list[Row] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def train(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    data: str | Path | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+    labelled: str | Path | None = None,
+    cache: str | Path | None = None,
+    device: str | torch.device = "cpu",
+    listen: Listener | None = None,
+    draw: Callable[[Generator], Views] | None = None,
+) -> Training:
+    """Train a recipe until `steps` (the recipe's) or `minutes` are over, and give the result.
+
+    `out`: the folder of this training; one that is there already is resumed. `data`: the folder of
+    sound, for recipes that need one, decoded into `cache` (default: within `out`). `labelled`: a
+    folder with labels.csv whose k-NN accuracy is watched. `draw` makes batches instead of the
+    recipe's own data. Raises InputError for a recipe without its data, a checkpoint of another
+    recipe, a loss that is no number, and a batch that does not fit the device.
+    """
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    draw = draw or _source(recipe, data, cache or out / "cache")
+    watched = _watched(recipe, labelled)
+    state = _begin(recipe, out, torch.device(device))
+    end = steps or recipe.run.steps
+    (out / "recipe.json").write_text(json.dumps(as_tables(recipe), indent=1), encoding="utf-8")
+
+    before, saved = time.monotonic() - state.elapsed_s, time.monotonic()
+    logged = (state.step, state.elapsed_s)
+    while True:
+        state.elapsed_s = time.monotonic() - before
+        share = state.elapsed_s / (60 * minutes) if minutes else state.step / end
+        if share >= 1:
+            break
+        rate = recipe.optimiser.lr * rate_factor(share, recipe.optimiser)
+        views = draw(state.generator)
+        loss, x, y = _step(state, recipe, views, rate)
+
+        state.step += 1
+        last = not minutes and state.step == end
+        if state.step % recipe.run.log_steps == 0 or last:
+            state.elapsed_s = time.monotonic() - before
+            pace = recipe.run.batch * (state.step - logged[0]) / (state.elapsed_s - logged[1])
+            logged = (state.step, state.elapsed_s)
+            row = _row(state, loss, rate, pace, x, y, watched)
+            state.rows.append(row)
+            if listen:
+                listen(row, share)
+        if time.monotonic() - saved > 60 * recipe.run.checkpoint_minutes:
+            save_checkpoint(state, recipe, out)
+            saved = time.monotonic()
+
+    save_checkpoint(state, recipe, out)
+    if state.averaged:
+        state.model.load_state_dict(state.averaged)
+    state.model.eval()
+    return state
+
+
+def rate_factor(share: float, how: Optimiser) -> float:
+    """Factor of the learning rate when `share` (0 to 1) of the training is done.
+
+    Examples
+    --------
+    >>> from soundkin.recipe.settings import Optimiser
+    >>> rate_factor(0.5, Optimiser(schedule="cosine"))
+    0.5
+    """
+    rise = min(1.0, (share + 1e-9) / how.warmup) if how.warmup else 1.0
+    if how.schedule == "cosine":
+        after = max(0.0, share - how.warmup) / (1 - how.warmup)
+        return rise * (1 + math.cos(math.pi * after)) / 2
+    if how.schedule == "step":
+        return float(rise * how.decay ** sum(share >= place for place in how.milestones))
+    return rise
+
+
+def save_checkpoint(state: Training, recipe: Recipe, out: Path) -> None:
+    """Write log and checkpoint, each beside and then in place."""
+    lines = [COLUMNS, *([getattr(row, name) for name in COLUMNS] for row in state.rows)]
+    beside = out / "log.csv.part"
+    with beside.open("w", newline="", encoding="utf-8") as handle:
+        csv.writer(handle).writerows(lines)
+    beside.replace(out / "log.csv")
+    kept = {
+        "format": FORMAT,
+        "recipe": as_tables(recipe),
+        "model": state.model.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+        "generator": state.generator.get_state(),
+        "averaged": state.averaged,
+        "step": state.step,
+        "elapsed_s": state.elapsed_s,
+        "rows": [[getattr(row, name) for name in COLUMNS] for row in state.rows],
+        "warnings": state.warnings,
+    }
+    torch.save(kept, out / "checkpoint.pt.part")
+    (out / "checkpoint.pt.part").replace(out / "checkpoint.pt")
+
+
+def _begin(recipe: Recipe, out: Path, device: torch.device) -> Training:
+    """A fresh training, or the one that the folder holds."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.run.seed)
+        model = build_model(recipe)
+    model.to(device)
+    state = Training(
+        model=model,
+        optimiser=_optimiser(model, recipe.optimiser),
+        generator=Generator().manual_seed(recipe.run.seed + 1),
+        averaged={},
+    )
+    if recipe.optimiser.ema:
+        state.averaged = {name: value.clone() for name, value in model.state_dict().items()}
+    file = out / "checkpoint.pt"
+    if file.is_file():
+        _resume(state, torch.load(file, map_location=device, weights_only=True), recipe, file)
+    return state
+
+
+def _resume(state: Training, kept: dict[str, Any], recipe: Recipe, file: Path) -> None:
+    """Put a checkpoint back, when it is of this recipe."""
+    difference = _difference(kept["recipe"], as_tables(recipe))
+    if kept["format"] != FORMAT or difference:
+        raise InputError(
+            f"{file} is of another recipe ({difference or 'another format'})",
+            f"a checkpoint of {recipe.name!r} with the same settings",
+            "choose another folder for this training",
+        )
+    state.model.load_state_dict(kept["model"])
+    state.optimiser.load_state_dict(kept["optimiser"])
+    state.generator.set_state(kept["generator"].cpu())
+    state.averaged = kept["averaged"]
+    state.step, state.elapsed_s = kept["step"], kept["elapsed_s"]
+    state.rows = [Row(*row) for row in kept["rows"]]
+    state.warnings = kept["warnings"]
+
+
+def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
+    """The first setting that differs, other than how long and how often."""
+    free = {"run.steps", "run.log_steps", "run.checkpoint_minutes", "data.cache_gb"}
+    for section, table in other.items():
+        before = one.get(section)
+        if not isinstance(table, dict) or not isinstance(before, dict):
+            if before != table:
+                return f"{section} was {before!r}, is {table!r}"
+            continue
+        for key, value in table.items():
+            name = f"{section}.{key}"
+            if before.get(key) != value and name not in free:
+                return f"{name} was {before.get(key)!r}, is {value!r}"
+    return ""
+
+
+def _step(
+    state: Training, recipe: Recipe, views: Views, rate: float
+) -> tuple[float, Tensor, Tensor]:
+    """Forward, backward, update: the loss, and the embeddings of both views."""
+    model, how = state.model, recipe.optimiser
+    device = next(model.parameters()).device
+    model.train()
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate
+    try:
+        moved = Views(*(x.to(device) for x in (views.a, views.b, views.mixed)))
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            loss, x, y = model.loss(moved, state.generator)
+        if not bool(torch.isfinite(loss)):
+            raise InputError(
+                f"the loss is {loss.item()} at step {state.step}", "a number", "lower optimiser.lr"
+            )
+        state.optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        if how.clip:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), how.clip)
+        state.optimiser.step()
+    except torch.OutOfMemoryError as error:
+        batch = recipe.run.batch
+        found = f"a batch of {batch} does not fit the memory of {device}"
+        raise InputError(found, "a smaller one", f"set run.batch={max(2, batch // 2)}") from error
+    _average(state, how.ema)
+    return float(loss.detach()), x, y
+
+
+@torch.no_grad()
+def _average(state: Training, share: float) -> None:
+    """Move the averaged weights a little towards the present ones."""
+    for name, value in state.model.state_dict().items() if state.averaged else ():
+        if value.dtype.is_floating_point:
+            state.averaged[name].lerp_(value, 1 - share)
+        else:
+            state.averaged[name].copy_(value)
+
+
+def _row(
+    state: Training,
+    loss: float,
+    rate: float,
+    pace: float,
+    x: Tensor,
+    y: Tensor,
+    watched: tuple[Tensor, Any] | None,
+) -> Row:
+    """Measure; remember a warning once."""
+    found = health(x, y)
+    if found.warning and not any(w.startswith("the embeddings") for w in state.warnings):
+        state.warnings.append(f"{found.warning} (step {state.step})")
+    accuracy = math.nan
+    if watched is not None:
+        accuracy = knn_accuracy(embed_all(state.model, watched[0]), watched[1])
+    return Row(
+        state.step, state.elapsed_s, loss, rate, pace, found.effective_rank, found.alignment,
+        found.uniformity, accuracy,
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def embed_all(model: Model, windows: Tensor, *, batch: int = 64) -> Tensor:
+    """Embeddings of many windows (n, window) as used after training: (n, dim) on the CPU."""
+    device = next(model.parameters()).device
+    was = model.training
+    model.eval()
+    parts = [model.embed(part.to(device)).cpu() for part in torch.split(windows, batch)]
+    model.train(was)
+    return torch.cat(parts)
+
+
+def _source(
+    recipe: Recipe, data: str | Path | None, cache: str | Path
+) -> Callable[[Generator], Views]:
+    """What draws batches: the synthesizer, or the folder."""
+    if recipe.data.source == "synth":
+        return lambda generator: draw_views(recipe, None, generator)
+    if data is None:
+        raise InputError(f"recipe {recipe.name!r} without sound", "a folder", "give --data FOLDER")
+    sounds = open_sounds(
+        data, rate_hz=recipe.data.rate_hz, cache=cache, cache_gb=recipe.data.cache_gb
+    )
+    return lambda generator: draw_views(recipe, sounds, generator)
+
+
+def _watched(recipe: Recipe, labelled: str | Path | None) -> tuple[Tensor, Any] | None:
+    """Labelled windows on the recipe's rate."""
+    if labelled is None:
+        return None
+    windows, labels = labelled_windows(
+        labelled, rate_hz=recipe.data.rate_hz, window=recipe.data.window
+    )
+    return torch.from_numpy(windows), labels
+
+
+def _optimiser(model: Model, how: Optimiser) -> torch.optim.Optimizer:
+    """The optimiser over all weights."""
+    weights, decay = model.parameters(), how.weight_decay
+    if how.kind == "sgd":
+        return torch.optim.SGD(weights, how.lr, momentum=how.momentum, weight_decay=decay)
+    kind = torch.optim.Adam if how.kind == "adam" else torch.optim.AdamW
+    return kind(weights, how.lr, weight_decay=decay)

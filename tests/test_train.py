@@ -1,0 +1,244 @@
+"""The loop: every recipe takes steps and learns, a killed training goes on exactly, errors say what."""
+
+# ruff: noqa: E402
+from __future__ import annotations
+
+import csv
+import json
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from soundkin.errors import InputError
+from soundkin.recipe.assemble import build_model
+from soundkin.recipe.load import load_recipe, recipe_names
+from soundkin.recipe.monitor import knn_accuracy, labelled_windows
+from soundkin.recipe.settings import Optimiser
+from soundkin.recipe.sounds import open_sounds
+from soundkin.recipe.views import Views, draw_views
+from soundkin.train import _average, embed_all, rate_factor, train
+from tests.recipe.folders import labelled_folder
+
+TINY = {
+    "doppelganger": ["encoder.width=8", "encoder.dim=16", "run.batch=8", "optimiser.lr=0.02"],
+    "doppelganger-fast": ["encoder.widths=[4, 8, 8, 8]", "encoder.projection=8", "run.batch=8"],
+    "cochlea": [
+        "encoder.width=8", "encoder.dim=8", "frontend.hop=32", "frontend.pool=16", "run.batch=6",
+        "optimiser.lr=0.003",
+    ],
+    "music": ["encoder.widths=[4, 8, 8, 8]", "data.window=16000", "run.batch=6"],
+    "autodecompose": ["encoder.size=dense", "encoder.dim=8", "run.batch=6"],
+}  # fmt: skip
+
+
+def tiny(name, *changes):
+    base = name if name in TINY else "music"
+    return load_recipe(name, [*TINY[base], "run.log_steps=1", *changes])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return labelled_folder(tmp_path_factory.mktemp("sound"), each=3)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_twenty_steps_of_every_recipe_lower_the_loss_of_a_batch(name, folder, tmp_path):
+    recipe = tiny(name)
+    sounds = None
+    if recipe.data.source == "folder":
+        sounds = open_sounds(folder, rate_hz=recipe.data.rate_hz, cache=tmp_path / "cache")
+    views = draw_views(recipe, sounds, torch.Generator().manual_seed(0))
+    before = [p.detach().clone() for p in build_model(recipe).parameters()]
+    state = train(recipe, tmp_path / "out", steps=20, draw=lambda _: views)
+    assert [row.step for row in state.rows] == list(range(1, 21))
+    losses = [row.loss for row in state.rows]
+    assert all(math.isfinite(loss) for loss in losses)
+    assert sum(losses[-4:]) < sum(losses[:4])
+    moved = [not p.equal(q) for p, q in zip(state.model.parameters(), before, strict=True)]
+    assert sum(moved) > 0.9 * len(moved)
+
+
+@pytest.mark.parametrize("name", ["doppelganger-fast", "cochlea", "music-pitch", "autodecompose"])
+def test_a_killed_training_goes_on_exactly(name, folder, tmp_path):
+    recipe = tiny(name, "run.checkpoint_minutes=0.0", "optimiser.schedule=cosine")
+
+    def stop(row, share):
+        if row.step == 4:
+            raise KeyboardInterrupt
+
+    how = {"data": None if name.startswith("dop") else folder, "steps": 7}
+    how["cache"] = tmp_path / "cache"
+    whole = train(recipe, tmp_path / "whole", **how)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, tmp_path / "killed", listen=stop, **how)
+    resumed = train(recipe, tmp_path / "killed", **how)
+    assert [row.loss for row in resumed.rows] == [row.loss for row in whole.rows]
+    assert [row.lr for row in resumed.rows] == [row.lr for row in whole.rows]
+    for one, other in zip(
+        resumed.model.state_dict().values(), whole.model.state_dict().values(), strict=True
+    ):
+        assert one.equal(other)
+    logs = []
+    for run in ("whole", "killed"):
+        with (tmp_path / run / "log.csv").open(newline="") as log:
+            logs.append([row["loss"] for row in csv.DictReader(log)])
+    assert logs[0] == logs[1]
+    assert len(logs[0]) == 7
+
+
+def test_the_same_seed_gives_the_same_training_and_another_seed_another(tmp_path):
+    losses = []
+    for k, seed in enumerate((0, 0, 1)):
+        recipe = tiny("doppelganger-fast", f"run.seed={seed}")
+        torch.manual_seed(k)  # what others drew before is no matter
+        state = train(recipe, tmp_path / str(k), steps=3)
+        losses.append([row.loss for row in state.rows])
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_minutes_end_it_and_the_log_says_what_was_measured(folder, tmp_path):
+    heard = []
+    state = train(
+        tiny("doppelganger-fast"), tmp_path, minutes=0.03, labelled=folder,
+        listen=lambda row, share: heard.append((row, share)),
+    )  # fmt: skip
+    assert 1.8 <= state.elapsed_s < 60
+    assert [row for row, _ in heard] == state.rows
+    assert 0 <= heard[0][1] < heard[-1][1] < 1
+    for row in state.rows:
+        assert 0 <= row.knn <= 1
+        assert 1 <= row.effective_rank <= 16
+        assert row.pairs_per_s > 0
+    assert json.loads((tmp_path / "recipe.json").read_text())["name"] == "doppelganger-fast"
+    assert not list(tmp_path.glob("*.part"))
+    assert not state.model.training
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        (Optimiser(schedule="constant"), {0: 1, 0.5: 1, 0.99: 1}),
+        (Optimiser(schedule="cosine"), {0: 1, 1 / 3: 0.75, 0.5: 0.5, 2 / 3: 0.25, 1: 0}),
+        (
+            Optimiser(schedule="step", milestones=(0.775, 0.85, 0.925)),
+            {0: 1, 0.774: 1, 0.775: 0.1, 0.86: 0.01, 0.93: 0.001},
+        ),
+        (
+            Optimiser(schedule="cosine", warmup=0.2),
+            {0.05: 0.25 * 1, 0.1: 0.5, 0.2: 1, 0.6: 0.5, 1: 0},
+        ),
+    ],
+)
+def test_schedules(how, expected):
+    for share, factor in expected.items():
+        assert rate_factor(share, how) == pytest.approx(factor, abs=1e-6)
+
+
+def test_the_averaged_weights_trail_behind_and_are_what_is_kept(tmp_path):
+    recipe = tiny("doppelganger-fast", "optimiser.ema=0.9", "optimiser.lr=0.05")
+    plain = train(tiny("doppelganger-fast", "optimiser.lr=0.05"), tmp_path / "a", steps=4)
+    state = train(recipe, tmp_path / "b", steps=4)
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.run.seed)
+        start = build_model(recipe)
+    with torch.no_grad():
+        far = sum(
+            (p - q).norm()
+            for p, q in zip(plain.model.parameters(), start.parameters(), strict=False)
+        )
+        near = sum(
+            (p - q).norm()
+            for p, q in zip(state.model.parameters(), start.parameters(), strict=False)
+        )
+    assert near < 0.5 * far
+    assert [row.loss for row in plain.rows] == [row.loss for row in state.rows]
+
+
+def test_the_average_by_hand():
+    model = torch.nn.BatchNorm1d(2)
+    state = type("State", (), {"model": model, "averaged": {}})()
+    _average(state, 0.9)
+    assert state.averaged == {}
+    state.averaged = {name: value.clone() for name, value in model.state_dict().items()}
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor([2.0, 3.0]))
+        model.num_batches_tracked.fill_(5)
+    _average(state, 0.9)
+    torch.testing.assert_close(state.averaged["weight"], torch.tensor([1.1, 1.2]))
+    assert state.averaged["num_batches_tracked"] == 5
+
+
+def test_a_collapse_is_warned_of_once(tmp_path):
+    one = torch.randn(1, 16_000, generator=torch.Generator().manual_seed(0)).expand(8, -1)
+    views = Views(one, one, torch.full((8,), -1))
+    state = train(tiny("doppelganger-fast"), tmp_path, steps=3, draw=lambda _: views)
+    assert len(state.warnings) == 1
+    assert "the embeddings are collapsing: effective rank" in state.warnings[0]
+
+
+def test_a_checkpoint_of_another_recipe_is_refused_and_left_alone(tmp_path):
+    train(tiny("doppelganger-fast"), tmp_path, steps=2)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with pytest.raises(InputError, match=r"of another recipe \(data\.delta was 0\.25, is 0\.1\)"):
+        train(tiny("doppelganger-fast", "data.delta=0.1"), tmp_path, steps=3)
+    with pytest.raises(InputError, match=r"name was 'doppelganger-fast', is 'doppelganger'"):
+        train(tiny("doppelganger"), tmp_path, steps=3)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    longer = train(tiny("doppelganger-fast", "run.log_steps=2"), tmp_path, steps=4)
+    assert longer.step == 4
+
+
+def test_a_folder_that_is_wanting_and_a_loss_that_is_no_number(tmp_path):
+    with pytest.raises(InputError, match=r"recipe 'music' without sound; .*give --data FOLDER"):
+        train(tiny("music"), tmp_path / "a", steps=1)
+    broken = torch.full((8, 16_000), float("nan"))
+    views = Views(broken, broken, torch.full((8,), -1))
+    with pytest.raises(InputError, match=r"the loss is nan at step 0; expected a number; lower op"):
+        train(tiny("doppelganger"), tmp_path / "b", steps=2, draw=lambda _: views)
+
+
+def test_a_batch_that_does_not_fit_names_one_that_may(tmp_path, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("soundkin.recipe.assemble.PairModel.loss", full)
+    with pytest.raises(InputError, match=r"a batch of 8 does not fit .*; set run\.batch=4"):
+        train(tiny("doppelganger-fast"), tmp_path, steps=1)
+
+
+REAL = {
+    "doppelganger": ["encoder.width=16", "encoder.dim=128", "run.batch=64", "optimiser.lr=0.05"],
+    "doppelganger-fast": ["run.batch=64"],
+    "cochlea": ["encoder.width=24", "run.batch=12", "optimiser.lr=0.001"],
+    "music": ["run.batch=24", "data.window=32000"],
+    "music-pitch": ["run.batch=24", "data.window=32000"],
+    "music-tempo": ["run.batch=24", "data.window=32000"],
+    "music-equaliser": ["run.batch=24", "data.window=32000"],
+    "autodecompose": ["encoder.size=conv", "run.batch=16"],
+}
+SOUND = {"autodecompose": ("speechocean", "speechocean")}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", recipe_names())
+def test_two_minutes_lower_the_loss_and_raise_knn_accuracy(name, data_dir, tmp_path):
+    recipe = load_recipe(name, [*REAL[name], "run.log_steps=5"])
+    sound, labelled = (data_dir / part for part in SOUND.get(name, ("esc10", "sonicpi")))
+    windows, labels = labelled_windows(
+        labelled, rate_hz=recipe.data.rate_hz, window=recipe.data.window
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.run.seed)
+        start = build_model(recipe)
+    windows = torch.from_numpy(windows)
+    before = knn_accuracy(embed_all(start, windows), labels)
+    state = train(recipe, tmp_path, minutes=2, data=sound, cache=tmp_path / "cache")
+    losses = [row.loss for row in state.rows]
+    tenth = max(1, len(losses) // 10)
+    after = knn_accuracy(embed_all(state.model, windows), labels)
+    print(f"{name}: steps {state.step}, 1-NN {before:.3f} -> {after:.3f}")  # noqa: T201
+    assert sum(losses[-tenth:]) < sum(losses[:tenth])
+    assert after > before
