@@ -152,8 +152,9 @@ class Space:
         vectors = np.empty((len(windows), self.dim), np.float32)
         for begin in range(0, len(windows), BATCH):
             part = slice(begin, begin + BATCH)
-            frames = mel_windows(windows[part], valid[part], self.frontend)
-            vectors[part] = _unit(self.head(frames))
+            with np.errstate(invalid="ignore", over="ignore"):
+                frames = mel_windows(windows[part], valid[part], self.frontend)
+                vectors[part] = _unit(self.head(frames))
         return _finite(vectors)
 
     def embed_at(self, samples: Floats, starts: npt.ArrayLike, valid: npt.ArrayLike) -> Floats:
@@ -161,9 +162,16 @@ class Space:
 
         `samples` (m,) float32 at `sample_rate`; `starts`, `valid` (k,) in samples. Whole windows
         that begin on a multiple of the hop share frames; equal to :meth:`embed` to 1e-5.
+        Raises InputError for a window that does not lie in the stretch.
         """
-        gathered = self._gather(samples, np.asarray(starts, np.int64), np.asarray(valid, np.int64))
-        return self._complete(gathered)
+        first, count = np.asarray(starts, np.int64), np.asarray(valid, np.int64)
+        if first.ndim != 1 or first.shape != count.shape:
+            raise InputError(f"starts {first.shape}, valid {count.shape}", "(k,) and (k,)")
+        inside = (first >= 0) & (count >= 1) & (count <= self.window_samples)
+        if not (inside & (first + count <= len(samples))).all():
+            wanted = f"windows of 1 to {self.window_samples} within {len(samples)} samples"
+            raise InputError("a window outside the sound", wanted, "cut it to the sound")
+        return self._complete(self._gather(samples, first, count))
 
     def embed_chunk(self, chunk: Chunk) -> Floats:
         """Unit vectors (k, dim) of the k segments of a chunk, resampled here."""
@@ -201,7 +209,8 @@ class Space:
             return vectors
         count = n_frames(self.window_samples, self.frontend)
         wanted = np.unique(first[:, None] + np.arange(count))
-        mel = mel_at(samples, wanted * self.frontend.hop, self.frontend)
+        with np.errstate(invalid="ignore", over="ignore"):
+            mel = mel_at(samples, wanted * self.frontend.hop, self.frontend)
         places = np.searchsorted(wanted, first)[:, None] + np.arange(count)
         for begin in range(0, len(first), BATCH):
             part = places[begin : begin + BATCH]
@@ -258,11 +267,11 @@ def load_space(name: str | Path) -> Space:
     >>> load_space("mfcc").dim
     80
     """
-    path = Path(name) if str(name).endswith(".json") else SHIPPED / f"{name}.json"
-    if not path.is_file() or (path.parent == SHIPPED and path.stem not in installed_spaces()):
-        names = ", ".join(installed_spaces())
+    names = installed_spaces()
+    path = SHIPPED / f"{name}.json" if name in names else Path(name)
+    if path.suffix != ".json" or not path.is_file():
         raise UnknownSpace(
-            f"no space {str(name)!r}", f"one of {names}, or the path of a .json file"
+            f"no space {str(name)!r}", f"one of {', '.join(names)}, or the path of a .json file"
         )
     try:
         return _from_settings(json.loads(path.read_text(encoding="utf-8")))

@@ -4,16 +4,18 @@ Every space shares this grid: windows of one second, centred every half second (
 numbered by `seq` from 0. A sound of a second or less has one window. When ten milliseconds or more
 are left over behind the last whole window, one more window ends where the sound ends.
 
-Silence is never compared. Levels are measured in blocks of 10 ms (RMS, dB re full scale). With
-`loudest` the loudest block of the window and `around` the loudest block from five seconds before
-the window to one second after it, a block is sound when it reaches both
+Silence is never compared. Levels are measured over 10 ms (RMS, dB re full scale). A block is sound
+when it reaches all of
 
-- ``loudest - 40 dB``, so that gain does not move the ends of a decaying sound, and
-- ``min(-55, around - 12)``, but never less than -70: the noise floor behind a drum is silence, a
-  quiet recording is not.
+- 40 dB below the loudest block of its window,
+- -85 dB,
+- 3 dB above the noise floor, where there is one: the quietest half second from five seconds before
+  the window to one second behind it, when its loudest block lies below -55 dB and 20 dB and more
+  below the loudest block of that time. So what hisses behind a drum is silence; alone, the same
+  hiss is a quiet recording.
 
-A window without a sounding block is silent: counted and left out. The others run from their first
-to their last sounding block, the ends refined to the sample.
+A window without such a block, or with none above -70 dB, is silent: counted and left out. The
+others run from their first to their last sounding block, the ends refined to the sample.
 
 Sound passes in chunks of a minute with context on both sides. Chunks begin at whole seconds, so
 that each can be resampled by itself without a shift, and their borders change no segment.
@@ -45,19 +47,24 @@ SHORTEST_REST_S = 0.01
 """The least sound behind the last whole window that makes one more window."""
 
 RELATIVE_DB = -40.0
-"""A block is sound when it is at most this far below the loudest block of its window, ..."""
+"""A block is sound from this far below the loudest block of its window on, ..."""
+FAINT_DB = -85.0
+"""... from this level on, ..."""
+MARGIN_DB = 3.0
+"""... and from this far above the noise floor on, which"""
 SILENCE_DB = -55.0
-"""... and reaches this level, ..."""
-HEADROOM_DB = -12.0
-"""... or, in a quiet neighbourhood, is at most this far below its loudest block, ..."""
+"""lies below this level and"""
+CONTRAST_DB = -20.0
+"""this far below the loudest block near the window."""
 QUIET_DB = -70.0
-"""... but never below this level."""
+"""A window whose loudest block lies below this level is silent."""
 REFINE_DB = 9.0
 """A sample this far above the threshold (as RMS) is the first or the last of the sound."""
 
 _BLOCKS, _HALF = 100, 50  # level blocks in a window, in half a window
 _FINE, _STEPS = 500, 5  # steps in a second, in 10 ms, of the level that runs over one window
 _BEFORE, _AFTER = 10, 2  # half seconds remembered before a window, and looked at behind it
+_NONE = -1.0  # in place of a half second that is not there
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -121,17 +128,17 @@ def chunks(
             f"a sampling rate of {rate_hz} Hz", "1,000 to 768,000 Hz", "resample first"
         )
     margin = max(1, math.ceil(margin_s))
-    memory = np.zeros(_BEFORE)
+    memory = np.full(_BEFORE, _NONE)
     for samples, begin, last in _spans(blocks, rate_hz, chunk_s, margin):
         origin = max(0, begin - margin)
         power = block_power(samples, rate_hz)
-        halves = np.concatenate([memory, _half_maxima(power), np.zeros(_AFTER)])
+        halves = np.concatenate([memory, _half_maxima(power), np.full(_AFTER, _NONE)])
         n_whole = max(0, 2 * len(samples) // rate_hz - 1) + 2 * origin
         grid = range(2 * begin, n_whole if last else 2 * (begin + chunk_s))
         rows, n_silent = _grid_rows(samples, rate_hz, origin, grid, power=power, halves=halves)
         if last and _has_rest(len(samples), rate_hz):
-            around = halves[-_AFTER - _BEFORE - 2 :].max()
-            row = _rest_row(samples, rate_hz, origin, n_whole, around)
+            least = _least(halves[-_AFTER - _BEFORE - 2 :])
+            row = _rest_row(samples, rate_hz, origin, n_whole, float(least))
             rows, n_silent = ([*rows, row], n_silent) if row else (rows, n_silent + 1)
         end_s = origin + len(samples) / rate_hz
         yield Chunk(samples, rate_hz, float(origin), end_s, _as_segments(rows), n_silent)
@@ -139,12 +146,11 @@ def chunks(
         memory = halves[passed : passed + _BEFORE]
 
 
-def active_range(samples: Floats, rate_hz: int, around: float = 0.0) -> tuple[int, int] | None:
+def active_range(samples: Floats, rate_hz: int, least: float = 0.0) -> tuple[int, int] | None:
     """First sample of the sound in a window and the one behind its last; None for silence.
 
-    `samples` (n,) float32 with n of 1 and more; `around`: mean square of the loudest block near the
-    window, when that is louder than the window's own. A window of a second and more that sounds
-    from its first block to its last is kept whole.
+    `samples` (n,) float32 with n of 1 and more; `least`: mean square below which nothing is
+    sound. A window of a second and more that sounds from its first 10 ms to its last is kept whole.
 
     Examples
     --------
@@ -158,15 +164,15 @@ def active_range(samples: Floats, rate_hz: int, around: float = 0.0) -> tuple[in
     step = block_power(samples, rate_hz, _FINE)
     n_steps = min(len(step), _STEPS)
     power = np.convolve(step, np.full(n_steps, 1 / n_steps), "valid")
-    loudest = power.max()
-    threshold = _threshold(loudest, np.maximum(loudest, around))
-    sounding = np.flatnonzero(power >= threshold)
-    if not len(sounding):
+    loudest = float(power.max())
+    threshold = max(loudest * _ratio(RELATIVE_DB), least)
+    if loudest < max(threshold, _ratio(QUIET_DB)):
         return None
+    sounding = np.flatnonzero(power >= threshold)
     first, last = int(sounding[0]), int(sounding[-1])
     if len(samples) >= rate_hz and first == 0 and last == len(power) - 1:
         return 0, len(samples)
-    loud = float(np.sqrt(threshold)) * 10 ** (REFINE_DB / 20)
+    loud = math.sqrt(threshold * _ratio(REFINE_DB))
     begin, end = (_edge(step, rate_hz, _FINE) for step in (first, first + n_steps))
     onset = np.flatnonzero(np.abs(samples[begin:end]) >= loud)
     start = begin + int(onset[0]) if len(onset) else begin
@@ -213,13 +219,18 @@ def _half_maxima(power: Doubles) -> Doubles:
     return np.maximum.reduceat(power, np.arange(0, len(power), _HALF))
 
 
-def _threshold(loudest: Doubles, around: Doubles) -> Doubles:
-    """Mean square from which on a block is sound."""
-    near = np.clip(
-        around * 10 ** (HEADROOM_DB / 10), 10 ** (QUIET_DB / 10), 10 ** (SILENCE_DB / 10)
-    )
-    threshold: Doubles = np.maximum(loudest * 10 ** (RELATIVE_DB / 10), near)
-    return threshold
+def _ratio(level_db: float) -> float:
+    """Mean square of a level."""
+    return math.pow(10, level_db / 10)
+
+
+def _least(halves: Doubles) -> Doubles:
+    """Mean square below which nothing is sound, from the half seconds near a window (..., n)."""
+    around = halves.max(axis=-1)
+    quietest = np.where(halves == _NONE, np.inf, halves).min(axis=-1)
+    is_floor = (quietest <= _ratio(SILENCE_DB)) & (quietest <= around * _ratio(CONTRAST_DB))
+    faint = _ratio(FAINT_DB)
+    return np.where(is_floor, np.maximum(quietest * _ratio(MARGIN_DB), faint), faint)
 
 
 def _spans(
@@ -256,13 +267,13 @@ def _grid_rows(
         return [], 0
     local = np.arange(grid.start, grid.stop) - 2 * origin
     levels = sliding_window_view(power, _BLOCKS)[::_HALF][local]
-    around = sliding_window_view(halves, _BEFORE + 2 + _AFTER).max(axis=1)[local]
+    least = _least(sliding_window_view(halves, _BEFORE + 2 + _AFTER)[local])
     loudest = levels.max(axis=1)
-    threshold = _threshold(loudest, around)
+    threshold = np.maximum(loudest * _ratio(RELATIVE_DB), least)
     whole = (levels[:, 0] >= threshold) & (levels[:, -1] >= threshold)
     energy = levels.mean(axis=1)
     rows: list[Row | None] = []
-    for n in np.flatnonzero(loudest >= threshold):
+    for n in np.flatnonzero(loudest >= np.maximum(threshold, _ratio(QUIET_DB))):
         seq = grid[n]
         if whole[n]:
             start_s = seq * GRID_S
@@ -270,7 +281,7 @@ def _grid_rows(
         else:
             begin = (int(local[n]) * rate_hz + 1) // 2
             window = samples[begin : begin + rate_hz]
-            rows.append(_row(window, rate_hz, around[n], seq=seq, start_s=seq * GRID_S))
+            rows.append(_row(window, rate_hz, least[n], seq=seq, start_s=seq * GRID_S))
     kept = [row for row in rows if row is not None]
     return kept, len(grid) - len(kept)
 
@@ -282,17 +293,16 @@ def _has_rest(n_samples: int, rate_hz: int) -> bool:
     return n_halves < 2 or rest >= SHORTEST_REST_S * rate_hz
 
 
-def _rest_row(samples: Floats, rate_hz: int, origin: int, seq: int, around: float) -> Row | None:
+def _rest_row(samples: Floats, rate_hz: int, origin: int, seq: int, least: float) -> Row | None:
     """Row of the window that ends with the sound, or that is the whole sound."""
     begin = max(0, len(samples) - rate_hz)
-    return _row(
-        samples[begin:], rate_hz, around, seq=seq, start_s=(origin * rate_hz + begin) / rate_hz
-    )
+    start_s = (origin * rate_hz + begin) / rate_hz
+    return _row(samples[begin:], rate_hz, least, seq=seq, start_s=start_s)
 
 
-def _row(window: Floats, rate_hz: int, around: float, *, seq: int, start_s: float) -> Row | None:
+def _row(window: Floats, rate_hz: int, least: float, *, seq: int, start_s: float) -> Row | None:
     """Trim one window that begins at `start_s`; None when it is silent."""
-    found = active_range(window, rate_hz, around)
+    found = active_range(window, rate_hz, least)
     if found is None:
         return None
     first, end = found
