@@ -56,6 +56,8 @@ SAMPLE = 40_000
 GATHER_NS, SKIP_NS, PROBE_NS = 120.0, 2.5, 10.0
 """Cost of a row gathered and scanned, of a row in a list that is left out, of one looked at."""
 BATCH = 128
+FEW, SPARE = 4, 6
+"""More queries than `FEW` are measured together; float32 picks `SPARE` more than are asked for."""
 _NONE = np.empty(0, np.int64)
 
 
@@ -298,14 +300,31 @@ class AnnIndex:
 
 def _measure(vectors: Floats, queries: Floats, found: Ids, k: int) -> tuple[Ids, Floats]:
     """The k nearest of the rows found (n_queries, wanted), -1 for none, by exact distance."""
+    if len(found) > FEW and found.shape[1] > k + SPARE:
+        found = _best_in_float32(vectors, queries, found, k + SPARE)
     ids = np.full((len(found), k), -1, np.int64)
     distances = np.full((len(found), k), np.inf, np.float32)
+    if len(found) > FEW and found.shape[1] >= k:
+        which = np.repeat(np.arange(len(found)), found.shape[1])
+        near = exact_distances(vectors, np.maximum(found.ravel(), 0), queries[which])
+        near[found.ravel() < 0] = np.inf
+        order = np.lexsort((found.ravel(), near, which)).reshape(found.shape)[:, :k]
+        return found.ravel()[order], near[order]
     for line, rows in enumerate(found):
         there = rows[rows >= 0]
         near = exact_distances(vectors, there, queries[line])
         order = np.lexsort((there, near))[:k]
         ids[line, : order.size], distances[line, : order.size] = there[order], near[order]
     return ids, distances
+
+
+def _best_in_float32(vectors: Floats, queries: Floats, found: Ids, wanted: int) -> Ids:
+    """The `wanted` best of the rows found, as float32 tells; more than will be kept."""
+    rows = vectors[np.maximum(found, 0)]
+    scores = np.matmul(rows, queries[:, :, None])[:, :, 0]
+    scores[found < 0] = -9
+    best = np.argpartition(-scores, wanted - 1, axis=1)[:, :wanted]
+    return np.take_along_axis(found, best, axis=1)
 
 
 def _scan(vectors: Floats, queries: Floats, k: int, chosen: Ids) -> tuple[Ids, Floats]:

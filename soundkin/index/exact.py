@@ -38,6 +38,8 @@ MAX_BATCH = 256
 """Queries that share one pass over the vectors."""
 GATHER_BELOW = 0.15
 """A selection of less than this part of the items is gathered, not masked."""
+FEW = 4
+"""So many queries are multiplied one by one; more as a matrix."""
 CACHED_ROWS = 2048
 """Rows that stay in the cache while a few queries take turns."""
 POOL_ROWS = 1 << 16
@@ -254,15 +256,19 @@ class _Pool:
         self._rows: list[npt.NDArray[np.int64]] = []
         self._columns: list[npt.NDArray[np.int64]] = []
         self._size = 0
+        self._begun = False
 
     def take(self, scores: npt.NDArray[np.float32], start: int) -> None:
         """Keep what may be among the k best, from the scores of rows `start` and on."""
-        for row, line in enumerate(scores):
-            self._floor[row] = max(self._floor[row], _kth_bound(line, self._k) - self._slack)
-            columns = np.flatnonzero(line >= self._floor[row])
-            self._rows.append(np.full(columns.size, row, np.int64))
-            self._columns.append(columns + start)
-            self._size += columns.size
+        if len(scores) <= FEW or not self._begun:
+            bounds = [_kth_bound(line, self._k) - self._slack for line in scores]
+            self._floor = np.maximum(self._floor, np.array(bounds, np.float32))
+            self._begun = True
+        near = np.flatnonzero(scores >= self._floor[:, None])
+        rows, columns = np.divmod(near, scores.shape[1])
+        self._rows.append(rows)
+        self._columns.append(columns + start)
+        self._size += near.size
         if self._size > POOL_ROWS:
             self._measure()
 
@@ -302,7 +308,7 @@ def _score(
     block: npt.NDArray[np.float32], queries: npt.NDArray[np.float32], out: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
     """Dot products (n_queries, rows) into `out`: by vector for a few queries, else by matrix."""
-    if len(queries) > 4:
+    if len(queries) > FEW:
         return np.matmul(queries, block.T, out=out)
     for start in range(0, len(block), CACHED_ROWS if len(queries) > 1 else len(block)):
         part = block[start : start + CACHED_ROWS] if len(queries) > 1 else block
