@@ -219,7 +219,7 @@ class Library:
             numbers = chosen[np.argsort(self._by_name(snapshot)[chosen], kind="stable")].tolist()
         elif order in {"added", "duration"}:
             column = "added_at" if order == "added" else "duration_s"
-            values = snapshot.sounds[column].to_numpy()[snapshot.row_of[chosen]]
+            values = snapshot.sounds[column].to_numpy()[chosen]
             numbers = chosen[np.argsort(values, kind="stable")[::-1]].tolist()
         else:
             raise InputError(f"the order {order!r}", "one of name, added, duration", "")

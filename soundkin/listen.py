@@ -249,7 +249,8 @@ def known_part(
 def best_spot(catalogue: Catalogue, snapshot: Snapshot, sound_id: str) -> Spot | None:
     """Return the place of a known sound that is most likely to open; None when it has none."""
     order = (PRESENT, "offline", GONE)
-    spots = snapshot.spots.of(snapshot.ord_of[sound_id])
+    number = snapshot.ids.get(sound_id)
+    spots = () if number is None else snapshot.spots.of(number)
     return min(spots, key=lambda spot: order.index(catalogue.state(spot)), default=None)
 
 
@@ -278,7 +279,7 @@ def _check_range(start_s: float | None, end_s: float | None) -> None:
     """Refuse a range that is empty or starts before the sound."""
     if (start_s or 0.0) < 0 or (end_s is not None and end_s <= (start_s or 0.0)):
         raise InputError(
-            f"the range from {start_s or 0:g} s to {end_s:g} s",
+            f"the range from {start_s or 0:g} s to {'the end' if end_s is None else f'{end_s:g} s'}",
             "0 <= start < end, in seconds",
             "swap or widen it",
         )

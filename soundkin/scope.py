@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
+from soundkin.library.spots import composed, folded
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -56,23 +58,22 @@ def _with_words(snapshot: Snapshot, text: str) -> npt.NDArray[np.bool_]:
     """Return the sounds in whose path or tags every word occurs and no "-word" does."""
     mask = np.ones(len(snapshot.ids), bool)
     spots = snapshot.spots
-    for word in text.lower().split():
+    for word in folded(text).split():
         wanted = not (word.startswith("-") and len(word) > 1)
         bare = word if wanted else word[1:]
         hit = spots.sounds_with(pc.match_substring(spots.text, bare).to_numpy(zero_copy_only=False))
-        hit[
-            [i for i, tags in snapshot.tags.items() if any(bare in tag.lower() for tag in tags)]
-        ] = True
+        named = {tag for tag in snapshot.tags.names if bare in folded(tag)}
+        hit[snapshot.tags.sounds_with(named)] = True
         mask &= hit if wanted else ~hit
     return mask
 
 
 def _in_folders(snapshot: Snapshot, folders: Sequence[str]) -> npt.NDArray[np.bool_]:
     """Return the sounds with a place in any of the folders."""
-    heads = tuple(folder.rstrip("/") + "/" for folder in folders if folder.startswith("/"))
-    inner = [f"/{folder.strip('/').lower()}/" for folder in folders if not folder.startswith("/")]
+    heads = tuple(composed(folder.rstrip("/")) + "/" for folder in folders if folder[:1] == "/")
+    inner = [f"/{folded(folder.strip('/'))}/" for folder in folders if folder[:1] != "/"]
     chosen = [
-        path.startswith(heads) or any(name in path.lower() for name in inner)
+        path.startswith(heads) or any(name in folded(path) for name in inner)
         for path in snapshot.spots.folders
     ]
     return snapshot.spots.sounds_with(np.asarray(chosen, bool)[snapshot.spots.folder])
@@ -80,35 +81,26 @@ def _in_folders(snapshot: Snapshot, folders: Sequence[str]) -> npt.NDArray[np.bo
 
 def _with_tags(snapshot: Snapshot, scope: Scope) -> npt.NDArray[np.bool_]:
     """Return the sounds that bear all wanted tags and none of the unwanted."""
-    wanted, unwanted = set(scope.tags), set(scope.not_tags)
-    return np.fromiter(
-        (
-            wanted.issubset(snapshot.tags.get(i, ()))
-            and unwanted.isdisjoint(snapshot.tags.get(i, ()))
-            for i in range(len(snapshot.ids))
-        ),
-        bool,
-        len(snapshot.ids),
-    )
+    mask = np.ones(len(snapshot.ids), bool)
+    for tag in scope.tags:
+        borne = np.zeros(len(mask), bool)
+        borne[snapshot.tags.sounds_with({tag})] = True
+        mask &= borne
+    mask[snapshot.tags.sounds_with(set(scope.not_tags))] = False
+    return mask
 
 
 def _in_ranges(snapshot: Snapshot, scope: Scope) -> npt.NDArray[np.bool_]:
     """Return the sounds whose duration and date lie in range."""
     mask = np.ones(len(snapshot.ids), bool)
-    rows = snapshot.row_of[snapshot.alive]
-    if not len(rows):
-        return mask
-    inside = np.ones(len(rows), bool)
-    duration = snapshot.sounds["duration_s"].to_numpy()[rows]
     if scope.min_duration_s is not None:
-        inside &= duration >= scope.min_duration_s
+        mask &= snapshot.sounds["duration_s"].to_numpy() >= scope.min_duration_s
     if scope.max_duration_s is not None:
-        inside &= duration <= scope.max_duration_s
+        mask &= snapshot.sounds["duration_s"].to_numpy() <= scope.max_duration_s
     if scope.added_after is not None or scope.added_before is not None:
-        added = snapshot.sounds["added_at"].cast("int64").to_numpy()[rows]
+        added = snapshot.sounds["added_at"].cast("int64").to_numpy()
         if scope.added_after is not None:
-            inside &= added >= scope.added_after.timestamp() * 1e6
+            mask &= added >= scope.added_after.timestamp() * 1e6
         if scope.added_before is not None:
-            inside &= added < scope.added_before.timestamp() * 1e6
-    mask[snapshot.alive] = inside
+            mask &= added < scope.added_before.timestamp() * 1e6
     return mask

@@ -91,7 +91,8 @@ def pair_distances(
     a, b = rng.integers(0, len(X), (2, n))
     apart = sound[a] != sound[b]
     a, b = a[apart], b[apart]
-    return 1.0 - np.einsum("ij,ij->i", X[a], X[b]).astype(np.float64)
+    distances: npt.NDArray[np.float64] = 1.0 - np.einsum("ij,ij->i", X[a], X[b], dtype=np.float64)
+    return distances
 
 
 def borders_from(

@@ -1,7 +1,7 @@
-"""The library in memory: what a query needs, kept up to date while another process writes.
+"""Keeps a `Snapshot` of a store fresh, reading only what was committed since the last.
 
-A `Snapshot` never changes; `Catalogue.snapshot` returns the newest one and reads only what was committed
-since the last. Sounds have a number (`ord`) that stays theirs while the process lives.
+A reader never waits for a writer and never sees half a commit: a sound is there when its `sounds` row is,
+and by then its segments and vectors are too. What other processes write is seen within `FRESH_S`.
 """
 
 from __future__ import annotations
@@ -10,21 +10,34 @@ import json
 import os
 import threading
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from soundkin.index.exact import ExactIndex
-from soundkin.library.scan import GONE, PRESENT, display
-from soundkin.library.spots import Spot, Spots, spots_from
-from soundkin.library.store import SCHEMAS, Store, vectors_table
+from soundkin.library.ids import distinct, packed
+from soundkin.library.labels import labels_from
+from soundkin.library.scan import GONE, PRESENT
+from soundkin.library.snapshot import (
+    SEGMENT_COLUMNS,
+    SOUND_COLUMNS,
+    Snapshot,
+    SpaceView,
+    empty_snapshot,
+    starts_of,
+)
+from soundkin.library.spots import Spot, spots_from
+from soundkin.library.tables import vectors_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+
+    from soundkin.library.store import Store
+
+__all__ = ["Catalogue", "Snapshot", "SpaceView"]
 
 FRESH_S = 0.25
 """How long a snapshot is taken for the newest before the tables are looked at again."""
@@ -32,65 +45,10 @@ FRESH_S = 0.25
 ONLINE_FOR_S = 2.0
 """How long a root is taken to be where it was when last looked at."""
 
-SOUND_COLUMNS = (
-    "sound_id",
-    "duration_s",
-    "rate_hz",
-    "channels",
-    "format",
-    "subtype",
-    "peak_db",
-    "n_segments",
-    "n_silent",
-    "added_at",
-)
+CHUNKS = 64
+"""Pieces from which on the columns of sounds are joined."""
 
-
-@dataclass(frozen=True, slots=True)
-class SpaceView:
-    """The vectors of one space: an index whose ids are rows of `sound` and `segment`.
-
-    sound (n,): ord of each row's sound; segment (n,): its row among the snapshot's segments; a sound's
-    rows lie together, `starts` says where each begins. loaded: the batches that are in.
-    """
-
-    space_id: str
-    index: ExactIndex
-    sound: npt.NDArray[np.int32]
-    segment: npt.NDArray[np.int64]
-    starts: npt.NDArray[np.int64]
-    loaded: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything about the library at one moment; arrays over sounds are indexed by ord."""
-
-    ids: Sequence[str]
-    ord_of: Mapping[str, int]
-    alive: npt.NDArray[np.bool_]
-    sounds: pa.Table
-    row_of: npt.NDArray[np.int64]
-    spots: Spots
-    tags: Mapping[int, tuple[str, ...]]
-    settings: Mapping[str, Any]
-    space_ids: Sequence[str]
-    segments: Mapping[str, npt.NDArray[Any]]
-    keys: npt.NDArray[np.int64]
-    batches: frozenset[int]
-    spaces: Mapping[str, SpaceView]
-    versions: Mapping[str, int]
-
-    def row(self, sound: int) -> dict[str, Any]:
-        """Return a sound's row of the `sounds` table."""
-        row: dict[str, Any] = self.sounds.slice(int(self.row_of[sound]), 1).to_pylist()[0]
-        return row
-
-    def segment_rows(self, sound: int) -> npt.NDArray[np.int64]:
-        """Return the rows of a sound's segments, in time order."""
-        low = np.searchsorted(self.keys, np.int64(sound) << 32)
-        high = np.searchsorted(self.keys, np.int64(sound + 1) << 32)
-        return np.arange(low, high, dtype=np.int64)
+SPOT_COLUMNS = ("root_id", "path", "display", "sound_id", "state")
 
 
 class Catalogue:
@@ -100,8 +58,10 @@ class Catalogue:
         self.store = store
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
-        self._looked_at = -FRESH_S
-        self._online: dict[str, tuple[float, bool]] = {}
+        self._looked_at = 0.0
+        self._touches = 0
+        self._seen_touches = -1
+        self._online: dict[bytes, tuple[float, bool]] = {}
 
     def snapshot(self, space_id: str | None = None) -> Snapshot:
         """Return the library as of now; with `space_id`, that space's vectors are in it.
@@ -109,23 +69,24 @@ class Catalogue:
         What this process wrote is seen at once after `touch`, what others wrote within `FRESH_S`.
         """
         with self._lock:
-            old = self._snapshot or _empty()
-            now = time.monotonic()
+            old = self._snapshot or empty_snapshot()
+            now, touches = time.monotonic(), self._touches
             lacking = space_id is not None and space_id not in old.spaces
-            if now - self._looked_at < FRESH_S and self._snapshot is not None and not lacking:
+            fresh = touches == self._seen_touches and now - self._looked_at < FRESH_S
+            if fresh and not lacking:
                 return old
             space_ids = self.store.spaces()
             wanted = [s for s in {*old.spaces, *([space_id] if space_id else [])} if s in space_ids]
             versions = self._versions(wanted)
             if versions != old.versions or list(old.space_ids) != space_ids:
                 old = self._refresh(old, versions, wanted, space_ids)
-                self._snapshot = old
-            self._looked_at = now
+            self._snapshot = old
+            self._looked_at, self._seen_touches = now, touches
             return old
 
     def touch(self) -> None:
         """Look at the tables again when next asked."""
-        self._looked_at = -FRESH_S
+        self._touches += 1
 
     def state(self, spot: Spot) -> str:
         """Say whether a place is "present", "gone", or "offline" with its whole root."""
@@ -135,12 +96,11 @@ class Catalogue:
 
     def is_online(self, root: bytes) -> bool:
         """Say whether a root's folder is there; asked of the disk every two seconds at most."""
-        key = display(root)
         now = time.monotonic()
-        when, answer = self._online.get(key, (-1e9, False))
-        if now - when > ONLINE_FOR_S:
+        when, answer = self._online.get(root, (-ONLINE_FOR_S, False))
+        if now - when >= ONLINE_FOR_S:
             answer = os.path.isdir(root)
-            self._online[key] = (now, answer)
+            self._online[root] = (now, answer)
         return answer
 
     def _versions(self, spaces: Sequence[str]) -> dict[str, int]:
@@ -155,7 +115,10 @@ class Catalogue:
         wanted: Sequence[str],
         space_ids: Sequence[str],
     ) -> Snapshot:
-        """Read what changed since the last snapshot."""
+        """Read what changed since the last snapshot.
+
+        The versions were asked for first: what is committed while this reads is read again next time.
+        """
 
         def changed(*names: str) -> bool:
             return any(versions[name] != old.versions.get(name) for name in names)
@@ -177,197 +140,184 @@ class Catalogue:
         return replace(new, spaces=spaces, space_ids=list(space_ids), versions=dict(versions))
 
     def _with_sounds(self, old: Snapshot) -> Snapshot:
-        """Take in new sounds and their segments; mark forgotten ones."""
-        sounds = self.store.read("sounds", [*SOUND_COLUMNS, "batch"])
-        names: list[str] = sounds["sound_id"].to_pylist()
-        ids, ord_of = list(old.ids), dict(old.ord_of)
-        living = set(names)
-        gone = [name for name in ord_of if name not in living]
-        for name in gone:
-            del ord_of[name]  # when it comes back it is a new sound with new rows
-        for name in names:
-            if name not in ord_of:
-                ord_of[name] = len(ids)
-                ids.append(name)
-        row_of = np.full(len(ids), -1, np.int64)
-        ords = np.fromiter((ord_of[name] for name in names), np.int64, len(names))
-        row_of[ords] = np.arange(len(names))
-        batches = frozenset(pc.unique(sounds["batch"]).to_pylist())
+        """Take in new sounds with their segments, let forgotten ones go."""
+        counts = self._batches("sounds")
+        fresh = counts.keys() - old.batches.keys()
+        new = old
+        if any(counts.get(batch) != n for batch, n in old.batches.items()):
+            new = self._without_forgotten(new)
+        if not fresh:
+            return new
+        rows = self._rows_of_batches(
+            "sounds", fresh, [*SOUND_COLUMNS, "batch"], all_=not old.batches
+        )
+        pairs = packed(rows["sound_id"])
+        unknown = distinct(pairs)
+        unknown = unknown[new.ids.ords(pairs[unknown]) < 0]
+        ids = new.ids.plus(pairs[unknown])
+        met = rows.select(list(SOUND_COLUMNS)).take(pa.array(unknown))
+        sounds = pa.concat_tables([new.sounds, met])
+        batches = {**new.batches, **_counts(rows["batch"])}
         new = replace(
-            old,
+            new,
             ids=ids,
-            ord_of=ord_of,
-            alive=row_of >= 0,
-            sounds=sounds,
-            row_of=row_of,
+            alive=ids.alive(),
+            sounds=sounds.combine_chunks() if sounds["sound_id"].num_chunks > CHUNKS else sounds,
             batches=batches,
         )
-        return self._with_segments(new, sorted(batches - old.batches))
+        return self._with_segments(new, fresh, all_=not old.batches)
 
-    def _with_segments(self, old: Snapshot, batches: Sequence[int]) -> Snapshot:
+    def _without_forgotten(self, old: Snapshot) -> Snapshot:
+        """Take out the sounds that have no row any more."""
+        rows = self.store.read("sounds", ["sound_id", "batch"])
+        living = np.zeros(len(old.ids), bool)
+        ords = old.ids.ords(packed(rows["sound_id"]))
+        living[ords[ords >= 0]] = True
+        ids = old.ids.without(np.flatnonzero(old.alive & ~living))
+        counts = _counts(rows["batch"])
+        batches = {batch: counts[batch] for batch in old.batches if batch in counts}
+        return replace(old, ids=ids, alive=ids.alive(), batches=batches)
+
+    def _with_segments(self, old: Snapshot, batches: Collection[int], *, all_: bool) -> Snapshot:
         """Read the segments of new batches; rows stay sorted by sound and time."""
-        if not batches:
-            return old
-        rows = self._new_rows("segments", batches, old.batches)
-        sound = _ords(rows["sound_id"], old.ord_of)
-        known = sound >= 0
-        keys = (sound[known] << 32) | rows["seq"].to_numpy()[known].astype(np.int64)
-        keys, first = np.unique(keys, return_index=True)
-        twice = np.isin(keys, old.keys)  # two indexers met the same sound at the same moment
-        keys, first = keys[~twice], first[~twice]
-        fresh = {
-            name: rows[name].to_numpy()[known][first]
-            for name in ("seq", "start_s", "end_s", "centre_s", "energy_db")
-        }
+        rows = self._rows_of_batches("segments", batches, None, all_=all_)
+        keys, first = _keys(rows, old.ids.ords(packed(rows["sound_id"])))
+        new = old.rows_of(keys) < 0  # else two indexers met the same sound at the same moment
+        keys, first = keys[new], first[new]
+        fresh = {name: rows[name].to_numpy()[first] for name in SEGMENT_COLUMNS}
         fresh["sound"] = (keys >> 32).astype(np.int32)
         segments = {name: np.concatenate([old.segments[name], fresh[name]]) for name in fresh}
         all_keys = np.concatenate([old.keys, keys])
         if len(old.keys) and len(keys) and keys[0] < old.keys[-1]:
             order = np.argsort(all_keys, kind="stable")
-            all_keys = all_keys[order]
             segments = {name: values[order] for name, values in segments.items()}
-            return replace(old, segments=segments, keys=all_keys, spaces={})
+            return replace(old, segments=segments, keys=all_keys[order], spaces={})
         return replace(old, segments=segments, keys=all_keys)
-
-    def _new_rows(self, name: str, batches: Sequence[int], loaded: frozenset[int]) -> pa.Table:
-        """Read the rows of some batches; all rows when nothing was loaded before."""
-        where = f"batch IN ({', '.join(map(str, batches))})" if loaded else None
-        return self.store.read(name, where=where)
 
     def _with_spots(self, old: Snapshot) -> Snapshot:
         """Read roots and places."""
         roots = {row["root_id"]: row["path"] for row in self.store.read("roots").to_pylist()}
-        table = self.store.read("locations", ["root_id", "path", "display", "sound_id", "state"])
-        sound = _ords(table["sound_id"], old.ord_of)
+        table = self.store.read("locations", SPOT_COLUMNS)
+        sound = old.ids.ords(packed(table["sound_id"]))
         return replace(old, spots=spots_from(table, sound, len(old.ids), roots))
 
     def _with_tags(self, old: Snapshot) -> Snapshot:
         """Read the tags."""
         table = self.store.read("tags", ["sound_id", "tag"])
-        tags: dict[int, set[str]] = {}
-        for sound_id, tag in zip(
-            table["sound_id"].to_pylist(), table["tag"].to_pylist(), strict=True
-        ):
-            number = old.ord_of.get(sound_id)
-            if number is not None:
-                tags.setdefault(number, set()).add(tag)
-        return replace(old, tags={number: tuple(sorted(some)) for number, some in tags.items()})
+        return replace(old, tags=labels_from(old.ids.ords(packed(table["sound_id"])), table["tag"]))
 
     def _with_vectors(self, new: Snapshot, space_id: str) -> SpaceView:
-        """Bring one space's index up to date: add new batches, take forgotten sounds out."""
+        """Bring one space's index up to date: add new batches, take forgotten sounds out.
+
+        The table is read before the index is touched, and the index is touched last: when reading fails,
+        index and view still belong together.
+        """
         name = vectors_table(space_id)
         view = new.spaces.get(space_id)
-        present = frozenset(pc.unique(self.store.read(name, ["batch"])["batch"]).to_pylist())
+        if view is not None and not _in_step(view):
+            view = None  # a refresh broke off after the index had grown
         loaded = view.loaded if view else frozenset()
-        fresh = sorted(present - loaded)
-        if view is not None:
-            dead = np.flatnonzero(~new.alive[view.sound])
-            dead = dead[_still_in(view, dead)]
-            if len(dead):
-                view.index.remove(dead)
-                view = replace(view, segment=np.where(new.alive[view.sound], view.segment, -1))
-        if view is not None and not fresh:
-            return view
-        rows = self._new_rows(name, fresh, loaded)
-        sound, segment, X, complete = _matched(rows, new, fresh)
-        if view is None:
-            return SpaceView(
-                space_id,
-                ExactIndex.build(X, space_id=space_id),
-                sound,
-                segment,
-                _starts(sound),
-                frozenset(complete),
-            )
-        twice = np.isin(segment, view.segment)
-        sound, segment, X = sound[~twice], segment[~twice], X[~twice]
-        view.index.add(X)
-        sound = np.concatenate([view.sound, sound])
-        segment = np.concatenate([view.segment, segment])
-        return replace(
-            view,
-            sound=sound,
-            segment=segment,
-            starts=_starts(sound),
-            loaded=loaded | frozenset(complete),
-        )
+        fresh = self._batches(name).keys() - loaded
+        added = None
+        if fresh or view is None:
+            rows = self._rows_of_batches(name, fresh, None, all_=not loaded)
+            sound = new.ids.ords(packed(rows["sound_id"]))
+            added = _matched(rows, sound, new, view)
+            loaded |= _complete(rows, sound, new, fresh)
+        return _grown(view, space_id, new, added, loaded)
+
+    def _batches(self, name: str) -> dict[int, int]:
+        """Return how many rows of a table each batch has."""
+        return _counts(self.store.read(name, ["batch"])["batch"])
+
+    def _rows_of_batches(
+        self, name: str, batches: Collection[int], columns: Sequence[str] | None, *, all_: bool
+    ) -> pa.Table:
+        """Read the rows of some batches, or of all when that is the same and cheaper."""
+        where = None if all_ else f"batch IN ({', '.join(map(str, sorted(batches))) or 'NULL'})"
+        return self.store.read(name, columns, where)
 
 
-def _still_in(view: SpaceView, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Say which rows have not been taken out of the index before."""
-    return view.segment[rows] >= 0
+def _counts(batch: pa.ChunkedArray) -> dict[int, int]:
+    """Return how often each number occurs."""
+    numbers, counts = np.unique(batch.to_numpy(), return_counts=True)
+    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+
+
+def _keys(
+    rows: pa.Table, sound: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the distinct segment keys of known sounds, ascending, and the first row of each.
+
+    sound (n,): the ord of each row, -1 where unknown.
+    """
+    known = np.flatnonzero(sound >= 0)
+    keys = (sound[known] << 32) | rows["seq"].to_numpy()[known].astype(np.int64)
+    keys, first = np.unique(keys, return_index=True)
+    return keys, known[first]
+
+
+_Added = tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 
 def _matched(
-    rows: pa.Table, snapshot: Snapshot, fresh: Sequence[int]
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.float32], list[int]]:
-    """Match vector rows with segments; a batch that is not committed yet is read again next time."""
-    sound = _ords(rows["sound_id"], snapshot.ord_of)
-    batch = rows["batch"].to_numpy()
+    rows: pa.Table, sound: npt.NDArray[np.int64], snapshot: Snapshot, view: SpaceView | None
+) -> _Added:
+    """Return sound, segment and vector of the rows that a view does not have yet."""
     vector = rows["vector"].combine_chunks()
-    dim = vector.type.list_size
-    X = np.asarray(vector.flatten()).reshape(-1, dim)
-    known = set(np.unique(batch[sound >= 0]).tolist()) | snapshot.batches
-    incomplete = {number for number in fresh if number not in known}
-    keep = (sound >= 0) & ~np.isin(batch, list(incomplete))
-    keys = (sound[keep] << 32) | rows["seq"].to_numpy()[keep].astype(np.int64)
-    segment = np.searchsorted(snapshot.keys, keys)
-    found = np.zeros(len(keys), bool)
-    inside = segment < len(snapshot.keys)
-    found[inside] = snapshot.keys[segment[inside]] == keys[inside]
-    keys, segment, X = keys[found], segment[found], X[keep][found]
-    keys, first = np.unique(keys, return_index=True)
-    complete = [number for number in fresh if number not in incomplete]
+    X = np.asarray(vector.flatten()).reshape(-1, vector.type.list_size)
+    keys, first = _keys(rows, sound)
+    segment = snapshot.rows_of(keys)
+    held = np.zeros(len(snapshot.keys) + 1, bool)
+    held[-1] = True  # a vector without its segment
+    if view is not None:
+        held[view.segment[view.segment >= 0]] = True
+    new = ~held[segment]
     return (
-        (keys >> 32).astype(np.int32),
-        segment[first].astype(np.int64),
-        np.ascontiguousarray(X[first], np.float32),
-        complete,
+        (keys[new] >> 32).astype(np.int32),
+        segment[new],
+        np.ascontiguousarray(X[first[new]], np.float32),
     )
 
 
-def _ords(sound_ids: pa.ChunkedArray, ord_of: Mapping[str, int]) -> npt.NDArray[np.int64]:
-    """Return the ord of each id, -1 where unknown."""
-    encoded = sound_ids.combine_chunks().dictionary_encode()
-    table = np.fromiter(
-        (ord_of.get(name, -1) for name in encoded.dictionary.to_pylist()),
-        np.int64,
-        len(encoded.dictionary),
-    )
-    if not len(table):
-        return np.empty(0, np.int64)
-    return table[encoded.indices.to_numpy()]
+def _complete(
+    rows: pa.Table, sound: npt.NDArray[np.int64], snapshot: Snapshot, fresh: Collection[int]
+) -> frozenset[int]:
+    """Return the batches of which nothing more can come; the others are looked at again next time."""
+    waiting = set(np.unique(rows["batch"].to_numpy()[sound < 0]).tolist()) - snapshot.batches.keys()
+    return frozenset(fresh) - waiting
 
 
-def _starts(sound: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """Return where each sound's run of rows begins."""
-    if not len(sound):
-        return np.empty(0, np.int64)
-    return np.flatnonzero(np.concatenate([[True], sound[1:] != sound[:-1]])).astype(np.int64)
+def _in_step(view: SpaceView) -> bool:
+    """Say whether a view and its index still hold the same rows."""
+    alive = np.count_nonzero(view.segment >= 0)
+    return view.index.n_ids == len(view.sound) and view.index.n == alive
 
 
-def _empty() -> Snapshot:
-    """Return the snapshot of a library with nothing in it."""
-    return Snapshot(
-        ids=[],
-        ord_of={},
-        alive=np.empty(0, bool),
-        sounds=pa.table({}),
-        row_of=np.empty(0, np.int64),
-        spots=spots_from(SCHEMAS["locations"].empty_table(), np.empty(0, np.int64), 0, {}),
-        tags={},
-        settings={},
-        space_ids=[],
-        segments={
-            "sound": np.empty(0, np.int32),
-            "seq": np.empty(0, np.int32),
-            "start_s": np.empty(0, np.float64),
-            "end_s": np.empty(0, np.float64),
-            "centre_s": np.empty(0, np.float64),
-            "energy_db": np.empty(0, np.float32),
-        },
-        keys=np.empty(0, np.int64),
-        batches=frozenset(),
-        spaces={},
-        versions={},
-    )
+def _grown(
+    view: SpaceView | None,
+    space_id: str,
+    snapshot: Snapshot,
+    added: _Added | None,
+    loaded: frozenset[int],
+) -> SpaceView:
+    """Return a view without the rows of forgotten sounds and with the new ones."""
+    if view is None:
+        assert added is not None  # noqa: S101 - a first look reads all rows
+        sound, segment, X = added
+        index = ExactIndex.build(X, space_id=space_id)
+        return SpaceView(space_id, index, sound, segment, starts_of(sound), loaded)
+    sound, segment = view.sound, view.segment
+    dead = np.flatnonzero(~snapshot.alive[sound] & (segment >= 0))
+    if len(dead):
+        segment = segment.copy()
+        segment[dead] = -1
+    if added is not None and len(added[0]):
+        sound = np.concatenate([sound, added[0]])
+        segment = np.concatenate([segment, added[1]])
+    grown = SpaceView(space_id, view.index, sound, segment, starts_of(sound), loaded)
+    if len(dead):
+        view.index.remove(dead)
+    if added is not None and len(added[0]):
+        view.index.add(added[2])
+    return grown

@@ -8,41 +8,37 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-
-import numpy as np
-import pyarrow as pa
 
 from soundkin.audio.decode import AUDIO_SUFFIXES, byte_hash
 from soundkin.errors import DecodeError, InputError, NotFound, Offline
-from soundkin.library.scan import (
-    GONE,
-    PRESENT,
-    Entry,
-    Knowledge,
-    Listing,
-    Place,
-    Plan,
-    display,
-    reconcile,
-    scan,
-)
-from soundkin.library.store import SCHEMAS, Store, quote, vectors_schema, vectors_table
+from soundkin.library.knowledge import known_of
+from soundkin.library.roots import Claim, claimed, find
+from soundkin.library.rows import ledger_rows, place_rows, write_sounds
+from soundkin.library.scan import GONE, PRESENT, Entry, Plan, display, is_below, reconcile, scan
+from soundkin.library.store import FRAGMENTS, Store, quote
 from soundkin.library.workers import Heard, Job, Outcome, Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from soundkin.library.scan import Knowledge, Listing
+
+__all__ = ["IndexReport", "Progress", "index_folder", "write_sounds"]
 
 COMMIT_S = 4.0
 """Seconds of work between two commits: what a kill can cost."""
 
+COMMITS_A_TIDY = 64
+"""Commits of one run after which small pieces of tables are merged on the way."""
+
 GROUP_BYTES = 4_000_000
 GROUP_FILES = 32
-COMPACT_AFTER = 24
+
+TELL_S = 0.2
+"""Seconds between two signs of life while files are compared by their bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +94,10 @@ class _Batch:
         return bool(self.sounds or self.places or self.failures)
 
 
+class _Stopped(Exception):  # noqa: N818 - a way out, not an error
+    """The caller asked to stop before there was anything to commit."""
+
+
 def index_folder(
     store: Store,
     folder: Path | str | bytes,
@@ -113,29 +113,33 @@ def index_folder(
     """Bring the library up to date with a folder; return what was found and done.
 
     spaces: names for `load_space`. jobs: worker processes, by default one a core. stop: asked between
-    files; when it says yes the run commits what it has and ends.
+    files; when it says yes the run commits what it has and ends. dry_run: report what would be done and
+    write nothing.
     Raises `NotFound`, `InputError`, `Offline` (an empty folder where sounds are known: an unmounted
     drive), `LibraryBusy`, `StorageError`.
     """
     path = _checked(folder)
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs is {jobs}", "1 or more", "leave it out for one a core")
-    root_id, root, below = _root_of(store, path, dry_run=dry_run)
-    run = _Run(
-        store=store,
-        root_id=root_id,
-        root=root,
-        below=below,
-        spaces=tuple(spaces),
-        jobs=jobs or len(os.sched_getaffinity(0)),
-        timeout_s=timeout_s,
-        on_progress=on_progress or (lambda _: None),
-        stop=stop or (lambda: False),
-    )
+
+    def run(claim: Claim) -> _Run:
+        return _Run(
+            store=store,
+            root_id=claim.root_id,
+            root=claim.root,
+            below=claim.below,
+            spaces=tuple(spaces),
+            jobs=jobs or len(os.sched_getaffinity(0)),
+            timeout_s=timeout_s,
+            on_progress=on_progress or (lambda _: None),
+            stop=stop or (lambda: False),
+        )
+
     if dry_run:
-        return run.rehearse(retry_failed=retry_failed)
-    with store.indexing(root_id, display(root)):
-        return run.perform(retry_failed=retry_failed)
+        known = find(store.read("roots").to_pylist(), path)
+        return run(known or Claim("", path)).rehearse(retry_failed=retry_failed)
+    with claimed(store, path) as claim:
+        return run(claim).perform(retry_failed=retry_failed)
 
 
 def _checked(folder: Path | str | bytes) -> bytes:
@@ -155,42 +159,6 @@ def _checked(folder: Path | str | bytes) -> bytes:
     return raw
 
 
-def _root_of(store: Store, path: bytes, *, dry_run: bool) -> tuple[str, bytes, bytes]:
-    """Return (root_id, root, part of it) for a folder: a known root above it, or a new one."""
-    known = store.read("roots").to_pylist()
-    for row in known:
-        root = row["path"]
-        if path == root or path.startswith(root.rstrip(b"/") + b"/"):
-            return row["root_id"], root, path[len(root.rstrip(b"/")) + 1 :]
-    root_id = uuid.uuid4().hex[:12]
-    if not dry_run:
-        row = {
-            "root_id": root_id,
-            "path": path,
-            "label": display(os.path.basename(path) or path),
-            "added_at": datetime.now(UTC),
-        }
-        store.upsert("roots", pa.Table.from_pylist([row], schema=SCHEMAS["roots"]))
-        for inner in known:
-            if inner["path"].startswith(path.rstrip(b"/") + b"/"):
-                _adopt(store, inner, root_id, inner["path"][len(path.rstrip(b"/")) + 1 :])
-    return root_id, path, b""
-
-
-def _adopt(store: Store, inner: dict[str, object], root_id: str, below: bytes) -> None:
-    """Move the places of a root into one that contains it."""
-    where = f"root_id = {quote([str(inner['root_id'])])}"
-    for name in ("locations", "failures"):
-        rows = store.read(name, where=where).to_pylist()
-        for row in rows:
-            row["root_id"] = root_id
-            row["path"] = below + b"/" + row["path"]
-            row["display"] = display(row["path"])
-        store.upsert(name, pa.Table.from_pylist(rows, schema=SCHEMAS[name]))
-        store.delete(name, where)
-    store.delete("roots", where)
-
-
 @dataclass(slots=True)
 class _Run:
     """One run over one root; the state is what it has still to commit."""
@@ -206,37 +174,41 @@ class _Run:
     stop: Callable[[], bool]
     report: IndexReport = field(default_factory=IndexReport)
     batch: _Batch = field(default_factory=_Batch)
+    known: Knowledge | None = None
     known_sounds: set[str] = field(default_factory=set)
+    ledger: set[bytes] = field(default_factory=set)
     commits: int = 0
     started: float = field(default_factory=time.monotonic)
     committed_at: float = field(default_factory=time.monotonic)
+    told_at: float = 0.0
 
     def rehearse(self, *, retry_failed: bool) -> IndexReport:
         """Say what a run would do, and write nothing."""
-        plan = self._plan(self._listing(), retry_failed=retry_failed)
+        listing = self._listing()
+        plan = self._plan(listing, retry_failed=retry_failed)
         self.report.dry_run = True
         self.report.decoded = len(plan.decode)
+        self.report.failed += len(listing.odd)
         self.report.elapsed_s = time.monotonic() - self.started
         return self.report
 
     def perform(self, *, retry_failed: bool) -> IndexReport:
         """Do the run."""
-        listing = self._listing()
-        plan = self._plan(listing, retry_failed=retry_failed)
-        self._place_known(plan)
-        for entry, why in listing.odd:
-            self._fail(entry, "", "unreadable", f"{why}; expected a file that can be read.")
-        self.known_sounds = set(self.store.read("sounds", ["sound_id"])["sound_id"].to_pylist())
+        report = self.report
+        total = 0
         try:
+            listing = self._listing()
+            plan = self._plan(listing, retry_failed=retry_failed)
+            self._settle(plan, listing)
+            total = len(plan.decode)
             self._hear(plan)
-        except KeyboardInterrupt:
-            self.report.stopped = True
+        except (_Stopped, KeyboardInterrupt):
+            report.stopped = True
         self._commit()
-        if self.commits > COMPACT_AFTER:
-            self.store.compact()
-        self.report.elapsed_s = time.monotonic() - self.started
-        self._tell("finish", self.report.decoded, len(plan.decode))
-        return self.report
+        self.store.compact(fragments=FRAGMENTS)
+        report.elapsed_s = time.monotonic() - self.started
+        self._tell("finish", report.decoded, total)
+        return report
 
     # -- what is to be done -------------------------------------------------------------------------
 
@@ -261,71 +233,51 @@ class _Run:
 
     def _plan(self, listing: Listing, *, retry_failed: bool) -> Plan:
         """Compare the listing with the tables."""
-        places = self.store.read("locations").to_pylist()
-        failures = self.store.read("failures").to_pylist()
-        known = Knowledge(
-            places={r["path"]: _place(r) for r in places if self._is_mine(r)},
-            failures={
-                r["path"]: (r["size"], r["mtime_ns"], r["byte_hash"])
-                for r in failures
-                if self._is_mine(r)
-            },
-            by_hash={r["byte_hash"]: r["sound_id"] for r in places if r["byte_hash"]},
-            failed_hashes={r["byte_hash"]: r["reason"] for r in failures if r["byte_hash"]},
-            sizes={r["size"] for r in places} | {r["size"] for r in failures if r["byte_hash"]},
-        )
-        plan = reconcile(listing, known, self._hash, retry_failed=retry_failed)
+        self.known, self.known_sounds, self.ledger = known_of(self.store, self.root_id, self.below)
+        plan = reconcile(listing, self.known, self._hash, retry_failed=retry_failed)
         report = self.report
         report.unchanged = plan.unchanged + len(plan.touched)
         report.moved, report.copied, report.gone = len(plan.moved), len(plan.copied), len(plan.gone)
         report.failed_before = plan.remembered + len(plan.failed_before)
         report.failed = report.failed_before
-        if not report.dry_run:
-            self._forget_failures(known, listing, plan)
         return plan
-
-    def _is_mine(self, row: dict[str, object]) -> bool:
-        """Say whether a row lies in the part of the root that this run looks at."""
-        path = row["path"]
-        return (
-            row["root_id"] == self.root_id
-            and isinstance(path, bytes)
-            and (not self.below or path.startswith(self.below + b"/"))
-        )
 
     def _hash(self, path: bytes) -> str | None:
         """Hash a file of the listing; None when it cannot be read."""
+        if self.stop():
+            raise _Stopped
+        if time.monotonic() - self.told_at > TELL_S:
+            self._tell("scan", path=display(path))
         try:
             return byte_hash(os.path.join(self.root, path))
         except (OSError, DecodeError):
             return None
 
-    def _forget_failures(self, known: Knowledge, listing: Listing, plan: Plan) -> None:
-        """Drop ledger rows of files that are gone from disk."""
-        if listing.unreadable:
-            return
-        here = {entry.path for entry in listing.entries} | {entry.path for entry, _ in listing.odd}
-        self._clear_failures([path for path in known.failures if path not in here])
-        rows = [
-            (entry, byte_hash_, known.failed_hashes[byte_hash_], "the same bytes failed before.")
-            for entry, byte_hash_ in plan.failed_before
-        ]
-        self.batch.failures.extend(rows)
-
     # -- doing it -----------------------------------------------------------------------------------
 
-    def _place_known(self, plan: Plan) -> None:
-        """Write the places of files that need no decoding, and mark what is missing."""
-        known = [(entry, place.byte_hash, place.sound_id) for entry, place in plan.touched]
-        self.store.upsert("locations", self._places([*known, *plan.moved, *plan.copied]))
-        self._delete_places(plan.left)
-        if plan.gone:
-            gone = set(plan.gone)
-            rows = self.store.read(
-                "locations", where=f"root_id = {quote([self.root_id])}"
-            ).to_pylist()
-            rows = [{**row, "state": GONE} for row in rows if row["path"] in gone]
-            self.store.upsert("locations", pa.Table.from_pylist(rows, schema=SCHEMAS["locations"]))
+    def _settle(self, plan: Plan, listing: Listing) -> None:
+        """Write what needs no decoding: places, what is missing, and the ledger of files that went."""
+        touched = [(entry, place.byte_hash, place.sound_id) for entry, place in plan.touched]
+        placed = [*touched, *plan.moved, *plan.copied]
+        self.store.upsert("locations", place_rows(self.root_id, placed))
+        self.store.delete_paths("locations", self.root_id, plan.left)
+        self._mark_gone(plan.gone)
+        here = {entry.path for entry in listing.entries} | {entry.path for entry, _ in listing.odd}
+        mine = (path for path in self.ledger if not self.below or is_below(path, [self.below]))
+        went = [p for p in mine if p not in here and not is_below(p, listing.unreadable)]
+        self._clear_failures([*went, *(entry.path for entry, _, _ in placed)])
+        for entry, hashed in plan.failed_before:
+            reason = self._knowledge.failed_hashes[hashed]
+            row = (entry, hashed, reason, "the same bytes failed before.")
+            self.batch.failures.append(row)
+        for entry, why in listing.odd:
+            self._fail(entry, "", "unreadable", f"{why}; expected a file that can be read.")
+
+    @property
+    def _knowledge(self) -> Knowledge:
+        """What the tables said when the run began."""
+        assert self.known is not None  # noqa: S101 - `_plan` comes first
+        return self.known
 
     def _hear(self, plan: Plan) -> None:
         """Decode and embed what is new, committing as it goes."""
@@ -361,13 +313,13 @@ class _Run:
     def _take(self, entry: Entry, outcome: Outcome) -> None:
         """Sort one outcome into the batch."""
         heard = outcome.heard
+        now = Entry(entry.path, outcome.size, outcome.mtime_ns) if outcome.mtime_ns else entry
         if heard is None:
-            self._fail(entry, outcome.byte_hash, outcome.reason, outcome.message)
+            self._fail(now, outcome.byte_hash, outcome.reason, outcome.message)
             return
         report = self.report
         report.decoded += 1
         report.seconds_of_sound += heard.duration_s
-        now = Entry(entry.path, outcome.size, outcome.mtime_ns)
         self.batch.places.append((now, outcome.byte_hash, heard.sample_hash))
         if heard.sample_hash not in self.known_sounds:
             self.known_sounds.add(heard.sample_hash)
@@ -376,99 +328,61 @@ class _Run:
             report.segments += len(heard.seq)
             report.silent += heard.n_silent
 
-    def _fail(self, entry: Entry, byte_hash_: str, reason: str, message: str) -> None:
+    def _fail(self, entry: Entry, hashed: str, reason: str, message: str) -> None:
         """Put a file into the ledger."""
         self.report.failed += 1
-        self.batch.failures.append((entry, byte_hash_, reason, message))
+        self.batch.failures.append((entry, hashed, reason, message))
 
     def _commit(self) -> None:
         """Write what has gathered: vectors and segments, places, then the sounds: the commit marker."""
         batch, self.batch = self.batch, _Batch()
-        self.committed_at = time.monotonic()
-        if not batch:
-            return
-        number = time.time_ns()
-        write_sounds(
-            self.store, batch.sounds, number, before_marker=lambda: self._write_places(batch)
-        )
-        self.commits += 1
+        if batch:
+            write_sounds(
+                self.store,
+                batch.sounds,
+                time.time_ns(),
+                before_marker=lambda: self._write_places(batch),
+            )
+            self.commits += 1
+            if self.commits % COMMITS_A_TIDY == 0:
+                self.store.compact(fragments=FRAGMENTS)
         self.committed_at = time.monotonic()
 
     def _write_places(self, batch: _Batch) -> None:
-        """Write places and ledger of one batch."""
-        self.store.upsert("locations", self._places(batch.places))
+        """Write places and ledger of one batch; a kill in between costs a second look, never a row."""
+        self.store.upsert("locations", place_rows(self.root_id, batch.places))
         self._clear_failures([entry.path for entry, _, _ in batch.places])
-        self.store.upsert("failures", self._ledger(batch.failures))
-        self._mark_gone([entry.path for entry, *_ in batch.failures])
-
-    def _places(self, rows: Iterable[tuple[Entry, str, str]]) -> pa.Table:
-        """Return rows of the locations table."""
-        return pa.Table.from_pylist(
-            [
-                {
-                    "root_id": self.root_id,
-                    "path": entry.path,
-                    "display": display(entry.path),
-                    "byte_hash": byte_hash_,
-                    "size": entry.size,
-                    "mtime_ns": entry.mtime_ns,
-                    "sound_id": sound_id,
-                    "state": PRESENT,
-                }
-                for entry, byte_hash_, sound_id in rows
-            ],
-            schema=SCHEMAS["locations"],
-        )
-
-    def _ledger(self, rows: Iterable[tuple[Entry, str, str, str]]) -> pa.Table:
-        """Return rows of the failures table."""
-        now = datetime.now(UTC)
-        return pa.Table.from_pylist(
-            [
-                {
-                    "root_id": self.root_id,
-                    "path": entry.path,
-                    "display": display(entry.path),
-                    "byte_hash": byte_hash_,
-                    "size": entry.size,
-                    "mtime_ns": entry.mtime_ns,
-                    "reason": reason,
-                    "message": message,
-                    "failed_at": now,
-                }
-                for entry, byte_hash_, reason, message in rows
-            ],
-            schema=SCHEMAS["failures"],
-        )
+        failed = [entry.path for entry, *_ in batch.failures]
+        self._mark_gone(failed)
+        self.store.upsert("failures", ledger_rows(self.root_id, batch.failures))
+        self.ledger.update(failed)
 
     def _clear_failures(self, paths: Sequence[bytes]) -> None:
         """Drop ledger rows of these paths, where there are any."""
-        rows = self.store.read("failures", ["path"], f"root_id = {quote([self.root_id])}")[
-            "path"
-        ].to_pylist()
-        self._delete_rows("failures", sorted(set(paths) & set(rows)))
+        cleared = sorted(self.ledger.intersection(paths))
+        self.store.delete_paths("failures", self.root_id, cleared)
+        self.ledger.difference_update(cleared)
 
     def _mark_gone(self, paths: Sequence[bytes]) -> None:
-        """Mark the places of files that were sounds once and failed now."""
-        if not paths:
-            return
-        wanted = set(paths)
-        rows = self.store.read("locations", where=f"root_id = {quote([self.root_id])}").to_pylist()
-        rows = [{**row, "state": GONE} for row in rows if row["path"] in wanted]
-        self.store.upsert("locations", pa.Table.from_pylist(rows, schema=SCHEMAS["locations"]))
-
-    def _delete_places(self, paths: Sequence[bytes]) -> None:
-        """Delete the places that a moved file left."""
-        self._delete_rows("locations", paths)
-
-    def _delete_rows(self, name: str, paths: Sequence[bytes], *, block: int = 2_000) -> None:
-        """Delete rows of this root by raw path."""
-        for start in range(0, len(paths), block):
-            hexes = ", ".join(f"X'{path.hex()}'" for path in paths[start : start + block])
-            self.store.delete(name, f"root_id = {quote([self.root_id])} AND path IN ({hexes})")
+        """Mark places whose file is missing, or was a sound once and is none now."""
+        places = self._knowledge.places
+        rows = [
+            (Entry(path, places[path].size, places[path].mtime_ns), places[path])
+            for path in paths
+            if path in places and places[path].state != GONE
+        ]
+        self.store.upsert(
+            "locations",
+            place_rows(
+                self.root_id,
+                [(entry, place.byte_hash, place.sound_id) for entry, place in rows],
+                state=GONE,
+            ),
+        )
 
     def _tell(self, phase: str, done: int = 0, total: int | None = None, path: str = "") -> None:
         """Tell the caller how far the run is."""
+        self.told_at = time.monotonic()
         self.on_progress(
             Progress(
                 phase,
@@ -476,87 +390,7 @@ class _Run:
                 total,
                 self.report.failed,
                 self.report.seconds_of_sound,
-                time.monotonic() - self.started,
+                self.told_at - self.started,
                 path,
             )
-        )
-
-
-def _place(row: dict[str, object]) -> Place:
-    """Return a row of the locations table as `reconcile` wants it."""
-    return Place(
-        size=int(str(row["size"])),
-        mtime_ns=int(str(row["mtime_ns"])),
-        byte_hash=str(row["byte_hash"]),
-        sound_id=str(row["sound_id"]),
-        state=str(row["state"]),
-    )
-
-
-def write_sounds(
-    store: Store,
-    sounds: Sequence[Heard],
-    number: int,
-    *,
-    before_marker: Callable[[], None] = lambda: None,
-) -> None:
-    """Commit sounds in the order that makes the `sounds` row the marker.
-
-    Segments, vectors of every space, whatever `before_marker` writes, then the sounds.
-    """
-    if sounds:
-        ids = np.repeat([s.sample_hash for s in sounds], [len(s.seq) for s in sounds])
-        seq = np.concatenate([s.seq for s in sounds])
-        batch = np.full(len(seq), number, np.int64)
-        store.append(
-            "segments",
-            pa.table(
-                {
-                    "sound_id": ids,
-                    "seq": seq,
-                    "start_s": np.concatenate([s.start_s for s in sounds]),
-                    "end_s": np.concatenate([s.end_s for s in sounds]),
-                    "centre_s": np.concatenate([s.centre_s for s in sounds]),
-                    "energy_db": np.concatenate([s.energy_db for s in sounds]),
-                    "batch": batch,
-                },
-                schema=SCHEMAS["segments"],
-            ),
-        )
-        for space_id in sounds[0].vectors:
-            vectors = np.concatenate([s.vectors[space_id] for s in sounds])
-            schema = vectors_schema(vectors.shape[1])
-            flat = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
-            store.append(
-                vectors_table(space_id),
-                pa.table(
-                    {"sound_id": ids, "seq": seq, "vector": flat, "batch": batch}, schema=schema
-                ),
-                schema,
-            )
-    before_marker()
-    if sounds:
-        now = datetime.now(UTC)
-        store.append(
-            "sounds",
-            pa.Table.from_pylist(
-                [
-                    {
-                        "sound_id": s.sample_hash,
-                        "duration_s": s.duration_s,
-                        "rate_hz": s.rate_hz,
-                        "channels": s.channels,
-                        "format": s.format,
-                        "subtype": s.subtype,
-                        "peak_db": s.peak_db,
-                        "n_segments": len(s.seq),
-                        "n_silent": s.n_silent,
-                        "peaks": s.peaks.astype(np.int8).tobytes(),
-                        "added_at": now,
-                        "batch": number,
-                    }
-                    for s in sounds
-                ],
-                schema=SCHEMAS["sounds"],
-            ),
         )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from soundkin.errors import InputError, NotFound
-from soundkin.library.scan import GONE, PRESENT, display
+from soundkin.library.scan import GONE, PRESENT, display, is_below
 from soundkin.library.store import SCHEMAS, Store, quote, vectors_table
 from soundkin.library.views import Root
 
@@ -27,20 +29,20 @@ def size_of(path: str | bytes | Path) -> int:
 
 def list_roots(store: Store, is_online: Callable[[bytes], bool]) -> list[Root]:
     """List the indexed folders."""
-    rows = store.read("locations", ["root_id", "state"]).to_pylist()
-    found = []
-    for root in store.read("roots").to_pylist():
-        mine = [row["state"] for row in rows if row["root_id"] == root["root_id"]]
-        found.append(
-            Root(
-                root_id=root["root_id"],
-                path=display(root["path"]),
-                label=root["label"],
-                state="online" if is_online(root["path"]) else "offline",
-                n_sounds=mine.count(PRESENT),
-                n_gone=mine.count(GONE),
-            )
+    table = store.read("locations", ["root_id", "state"])
+    rows = table.group_by(["root_id", "state"]).aggregate([([], "count_all")]).to_pylist()
+    counts = {(row["root_id"], row["state"]): row["count_all"] for row in rows}
+    found = [
+        Root(
+            root_id=root["root_id"],
+            path=display(root["path"]),
+            label=root["label"],
+            state="online" if is_online(root["path"]) else "offline",
+            n_sounds=counts.get((root["root_id"], PRESENT), 0),
+            n_gone=counts.get((root["root_id"], GONE), 0),
         )
+        for root in store.read("roots").to_pylist()
+    ]
     return sorted(found, key=lambda root: root.path)
 
 
@@ -91,15 +93,17 @@ def _root_row(store: Store, name: str) -> dict[str, Any]:
 def forget_places(store: Store, what: str | Path) -> int:
     """Forget every place whose file is missing ("gone"), or a folder; sounds left without a place go.
 
-    Returns how many sounds went. Raises `NotFound` for a folder that is not indexed.
+    Returns how many sounds went. Raises `NotFound` for a folder that is not indexed, `LibraryBusy` for one
+    that is being indexed.
     """
+    # read before the places: what an indexer commits meanwhile has its place first, and stays
+    sounds = store.read("sounds", ["sound_id"])["sound_id"]
     if str(what) == GONE:
         store.delete("locations", f"state = '{GONE}'")
     else:
         _forget_folder(store, str(what))
-    placed = set(store.read("locations", ["sound_id"])["sound_id"].to_pylist())
-    sounds = store.read("sounds", ["sound_id"])["sound_id"].to_pylist()
-    return forget_sounds(store, [sid for sid in sounds if sid not in placed])
+    placed = store.read("locations", ["sound_id"])["sound_id"].combine_chunks()
+    return forget_sounds(store, sounds.filter(pc.invert(pc.is_in(sounds, placed))).to_pylist())
 
 
 def _forget_folder(store: Store, name: str) -> None:
@@ -108,19 +112,18 @@ def _forget_folder(store: Store, name: str) -> None:
     for root in store.read("roots").to_pylist():
         mine = f"root_id = {quote([root['root_id']])}"
         if path == root["path"] or name in {root["root_id"], root["label"]}:
-            for table in ("locations", "failures", "roots"):
-                store.delete(table, mine)
+            with store.indexing(root["root_id"], display(root["path"])):
+                for table in ("locations", "failures", "roots"):
+                    store.delete(table, mine)
             return
         head = root["path"].rstrip(b"/") + b"/"
         if path.startswith(head):
-            inner = path[len(head) :] + b"/"
-            for table in ("locations", "failures"):
-                paths = store.read(table, ["path"], mine)["path"].to_pylist()
-                hexes = [f"X'{p.hex()}'" for p in paths if p.startswith(inner)]
-                for low in range(0, len(hexes), 2_000):
-                    store.delete(
-                        table, f"{mine} AND path IN ({', '.join(hexes[low : low + 2_000])})"
-                    )
+            inner = path[len(head) :]
+            with store.indexing(root["root_id"], display(root["path"])):
+                for table in ("locations", "failures"):
+                    paths = store.read(table, ["path"], mine)["path"].to_pylist()
+                    chosen = [p for p in paths if is_below(p, [inner])]
+                    store.delete_paths(table, root["root_id"], chosen)
             return
     raise NotFound(
         f"'{name}' is not an indexed folder, nor inside one",
@@ -130,9 +133,16 @@ def _forget_folder(store: Store, name: str) -> None:
 
 
 def forget_sounds(store: Store, ids: Sequence[str]) -> int:
-    """Delete sounds, the marker first, so that a kill leaves only orphans for the next sweep."""
+    """Delete sounds, the marker first, so that a kill leaves only orphans for the next sweep.
+
+    What an indexer writes about the same sounds from now on is left alone. Returns how many went.
+    """
     if ids:
+        now = time.time_ns()
         vectors = [vectors_table(space) for space in store.spaces()]
-        for table in ("sounds", "locations", "tags", *vectors, "segments"):
+        store.delete_sounds("sounds", ids, before=now)
+        for table in ("locations", "tags"):
             store.delete_sounds(table, ids)
+        for table in (*vectors, "segments"):
+            store.delete_sounds(table, ids, before=now)
     return len(ids)

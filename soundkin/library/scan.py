@@ -74,7 +74,9 @@ def display(path: bytes) -> str:
 
 
 def scan(root: bytes, suffixes: Collection[str], *, below: bytes = b"") -> Listing:
-    """List the sounds of a tree; links are followed once, nothing is opened.
+    """List the sounds of a tree; nothing is opened.
+
+    Links are followed, but a folder is visited once, and under its own name where that lies in the tree.
 
     root: the folder, as raw bytes; below: only this part of it. suffixes: lower case, with the dot.
     Folders that cannot be read are listed in `unreadable`: what is known below them is left as it is.
@@ -82,9 +84,10 @@ def scan(root: bytes, suffixes: Collection[str], *, below: bytes = b"") -> Listi
     listing = Listing()
     wanted = {suffix.encode() for suffix in suffixes}
     stack = [below]
+    links: list[bytes] = []
     seen: set[tuple[int, int]] = set()
-    while stack:
-        folder = stack.pop()
+    while stack or links:
+        folder = stack.pop() if stack else links.pop(0)
         full = os.path.join(root, folder) if folder else root
         try:
             here = os.stat(full)
@@ -99,7 +102,8 @@ def scan(root: bytes, suffixes: Collection[str], *, below: bytes = b"") -> Listi
         below_here: list[bytes] = []
         for item in found:
             path = os.path.join(folder, item.name) if folder else item.name
-            _sort_in(listing, below_here, item, path, wanted)
+            into = links if item.is_symlink() else below_here
+            _sort_in(listing, into, item, path, wanted)
         stack.extend(reversed(below_here))
     return listing
 
@@ -172,7 +176,7 @@ def reconcile(
     missing = {
         path: place
         for path, place in known.places.items()
-        if path not in here and not _is_below(path, listing.unreadable)
+        if path not in here and not is_below(path, listing.unreadable)
     }
     homeless: dict[str, list[bytes]] = {}
     for path, place in missing.items():
@@ -225,6 +229,6 @@ def _judge(
         plan.decode.append(entry)
 
 
-def _is_below(path: bytes, folders: list[bytes]) -> bool:
+def is_below(path: bytes, folders: list[bytes]) -> bool:
     """Say whether a path lies below one of the folders."""
     return any(not folder or path.startswith(folder + b"/") for folder in folders)

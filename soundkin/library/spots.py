@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ class Spots:
     sound (n,) int32: ord of the sound. starts (n_sounds + 1,): where each sound's places begin. table:
     root_id, path (raw), display, state. present (n,): the file was there when last looked. placed
     (n_sounds,): has a present place. folder (n,) int32: number of its folder among `folders`, which are
-    whole paths ending in "/". text (n,): whole path in lower case.
+    whole paths ending in "/", composed (NFC). text (n,): whole path, folded.
     """
 
     sound: npt.NDArray[np.int32]
@@ -112,6 +113,7 @@ def spots_from(
     root = pc.dictionary_encode(_column(table, "root_id"))
     names = pa.array([shown[root_id] for root_id in root.dictionary.to_pylist()], pa.string())
     whole = pc.binary_join_element_wise(names.take(root.indices), _column(table, "display"), "/")
+    whole = pc.utf8_normalize(whole, "NFC")
     folder = pc.dictionary_encode(pc.replace_substring_regex(whole, r"[^/]*\z", ""))
     present = pc.equal(_column(table, "state"), PRESENT).to_numpy(zero_copy_only=False)
     placed = np.zeros(n_sounds, bool)
@@ -127,6 +129,20 @@ def spots_from(
         folders=folder.dictionary.to_pylist(),
         text=pc.utf8_lower(whole),
     )
+
+
+def folded(text: str) -> str:
+    r"""Return text as words are compared: composed, in lower case, bytes that are no text replaced.
+
+    >>> folded("E\u0301TUDE") == "étude"
+    True
+    """
+    return str(pc.utf8_lower(composed(text)))
+
+
+def composed(text: str) -> str:
+    r"""Return text as paths are compared: composed (NFC), bytes that are no text replaced."""
+    return str(pc.utf8_normalize(pa.scalar(display(os.fsencode(text))), "NFC"))
 
 
 def _column(table: pa.Table, name: str) -> pa.Array:

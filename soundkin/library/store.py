@@ -1,4 +1,4 @@
-"""The tables of a library and the order in which they are written.
+"""The tables of a library on disk and the order in which they are written.
 
 A library is a folder::
 
@@ -9,139 +9,74 @@ A library is a folder::
 
 Lance commits one table at a time, so the order carries the meaning: segments and vectors first, then
 places, the `sounds` row last. A sound exists when its `sounds` row does; rows without one are orphans
-of an interrupted run, ignored by readers and swept by the next indexer. Every row carries the number
-of the `batch` that wrote it, so a reader fetches only what is new.
+of an interrupted run, ignored by readers and swept by the next indexer. Forgetting goes the other way:
+the `sounds` row first, so that what is left behind are orphans again.
+
+Appends go side by side. What inserts by key, deletes or rewrites takes turns, table by table, so that
+two writers never insert the same key; a conflict that is met all the same is tried again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
+import re
 import time
 import uuid
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from soundkin.errors import LibraryBusy, LibraryError, LibraryFormatError, NotFound, StorageError
+from soundkin.errors import LibraryBusy, LibraryError, LibraryFormatError, NotFound
+from soundkin.library import locks
+from soundkin.library.refusals import guarded
+from soundkin.library.sweep import sweep
+from soundkin.library.tables import (
+    KEYS,
+    SCHEMAS,
+    quote,
+    quote_raw,
+    vectors_schema,
+    vectors_table,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import lancedb
+
+__all__ = [
+    "FORMAT",
+    "KEYS",
+    "SCHEMAS",
+    "Store",
+    "guarded",
+    "quote",
+    "quote_raw",
+    "vectors_schema",
+    "vectors_table",
+]
 
 FORMAT = 1
 """The version of the layout written by this code."""
 
 MARKER = "soundkin.json"
-ID_CHARS = 32
-_TIME = pa.timestamp("us", tz="UTC")
 
-SCHEMAS: dict[str, pa.Schema] = {
-    "sounds": pa.schema(
-        [
-            ("sound_id", pa.string()),
-            ("duration_s", pa.float64()),
-            ("rate_hz", pa.int32()),
-            ("channels", pa.int32()),
-            ("format", pa.string()),
-            ("subtype", pa.string()),
-            ("peak_db", pa.float32()),
-            ("n_segments", pa.int32()),
-            ("n_silent", pa.int32()),
-            ("peaks", pa.binary()),
-            ("added_at", _TIME),
-            ("batch", pa.int64()),
-        ]
-    ),
-    "locations": pa.schema(
-        [
-            ("root_id", pa.string()),
-            ("path", pa.binary()),
-            ("display", pa.string()),
-            ("byte_hash", pa.string()),
-            ("size", pa.int64()),
-            ("mtime_ns", pa.int64()),
-            ("sound_id", pa.string()),
-            ("state", pa.string()),
-        ]
-    ),
-    "segments": pa.schema(
-        [
-            ("sound_id", pa.string()),
-            ("seq", pa.int32()),
-            ("start_s", pa.float64()),
-            ("end_s", pa.float64()),
-            ("centre_s", pa.float64()),
-            ("energy_db", pa.float32()),
-            ("batch", pa.int64()),
-        ]
-    ),
-    "tags": pa.schema([("sound_id", pa.string()), ("tag", pa.string()), ("added_at", _TIME)]),
-    "failures": pa.schema(
-        [
-            ("root_id", pa.string()),
-            ("path", pa.binary()),
-            ("display", pa.string()),
-            ("byte_hash", pa.string()),
-            ("size", pa.int64()),
-            ("mtime_ns", pa.int64()),
-            ("reason", pa.string()),
-            ("message", pa.string()),
-            ("failed_at", _TIME),
-        ]
-    ),
-    "roots": pa.schema(
-        [
-            ("root_id", pa.string()),
-            ("path", pa.binary()),
-            ("label", pa.string()),
-            ("added_at", _TIME),
-        ]
-    ),
-    "settings": pa.schema([("key", pa.string()), ("value", pa.string())]),
-}
-"""Every table but the vectors, which have one table per space."""
+READ_ROWS = 1 << 16
+"""Rows that the store hands over at once; its own choice of 1,024 takes ten times as long."""
 
-KEYS = {
-    "locations": ["root_id", "path"],
-    "failures": ["root_id", "path"],
-    "roots": ["root_id"],
-    "settings": ["key"],
-    "tags": ["sound_id", "tag"],
-}
-"""What makes a row of an upserted table the same row."""
+KEPT_FOR = timedelta(hours=1)
+"""How long an old version of a table can still be read."""
 
+FRAGMENTS = 32
+"""From this many small pieces on a table is merged."""
+
+_CONFLICT = re.compile(r"conflict|concurrent", re.IGNORECASE)
 _T = TypeVar("_T")
-
-
-def vectors_schema(dim: int) -> pa.Schema:
-    """Return the schema of one space's vectors: unit vectors of `dim` float32, one row a segment."""
-    return pa.schema(
-        [
-            ("sound_id", pa.string()),
-            ("seq", pa.int32()),
-            ("vector", pa.list_(pa.float32(), dim)),
-            ("batch", pa.int64()),
-        ]
-    )
-
-
-def vectors_table(space_id: str) -> str:
-    """Return the name of the table that holds the vectors of a space."""
-    return f"vectors_{space_id}"
-
-
-def quote(values: Iterable[str]) -> str:
-    """Return values as the inside of an SQL ``IN (...)``, quotes doubled.
-
-    >>> quote(["kick", "it's"])
-    "'kick', 'it''s'"
-    """
-    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
 
 
 class Store:
@@ -163,18 +98,10 @@ class Store:
     def open(cls, path: Path, *, create: bool = True) -> Store:
         """Open the library at `path`, or lay a new one into a missing or empty folder."""
         marker = path / MARKER
-        if marker.exists():
-            return cls(path, _read_marker(marker)["library_id"])
-        if path.exists() and not path.is_dir():
-            raise LibraryFormatError(
-                f"'{path}' is a file", "the folder of a library", "give another path with --library"
-            )
-        if path.exists() and any(path.iterdir()):
-            raise LibraryFormatError(
-                f"'{path}' is a folder with other things in it",
-                f"a library (a folder with {MARKER}) or an empty folder",
-                "give another path with --library",
-            )
+        with guarded(f"'{path}'"):
+            if marker.exists():
+                return cls(path, _read_marker(marker))
+            _demand_empty(path)
         if not create:
             raise NotFound(
                 f"there is no library at '{path}'",
@@ -187,9 +114,11 @@ class Store:
     def db(self) -> lancedb.DBConnection:
         """The connection, made when first needed."""
         if self._db is None:
+            os.environ.setdefault("LANCEDB_LOG", "error")  # its warnings are what `_retry` is for
             import lancedb
 
-            self._db = lancedb.connect(str(self.path / "tables"))
+            with guarded():
+                self._db = lancedb.connect(str(self.path / "tables"))
         return self._db
 
     def names(self) -> list[str]:
@@ -197,7 +126,8 @@ class Store:
         found: list[str] = []
         token = None
         while True:
-            page = self.db.list_tables(page_token=token) if token else self.db.list_tables()
+            with guarded():
+                page = self.db.list_tables(page_token=token) if token else self.db.list_tables()
             found.extend(page.tables)
             token = page.page_token
             if not token:
@@ -209,46 +139,56 @@ class Store:
         return [name.removeprefix(head) for name in self.names() if name.startswith(head)]
 
     def table(self, name: str, schema: pa.Schema | None = None) -> Any:
-        """Return a table at its latest version; make it when it is not there yet."""
+        """Return a table at its latest version; make it when it is not there yet.
+
+        schema: of the vectors of a new space; the other tables know theirs.
+        """
         table = self._tables.get(name)
-        if table is None:
-            schema = schema if schema is not None else SCHEMAS.get(name)
+        if table is not None:
             with guarded():
-                if schema is None:
-                    table = self.db.open_table(name)
-                else:
-                    table = self.db.create_table(name, schema=schema, exist_ok=True)
-            self._tables[name] = table
-        else:
-            table.checkout_latest()
+                table.checkout_latest()
+            return table
+        schema = schema if schema is not None else SCHEMAS.get(name)
+        with guarded():
+            if schema is None or name in self.names():
+                table = self.db.open_table(name)
+            else:
+                table = self.db.create_table(name, schema=schema, exist_ok=True)
+        self._tables[name] = table
         return table
+
+    def _existing(self, name: str) -> Any:
+        """Return a table at its latest version, or None when nothing was ever written to it."""
+        return self.table(name) if name in self._tables or name in self.names() else None
 
     # -- reading ------------------------------------------------------------------------------------
 
     def version(self, name: str) -> int:
-        """Return the version number of a table; it grows with every commit."""
-        return int(self.table(name).version)
+        """Return the version number of a table; it grows with every commit, 0 is "not there"."""
+        table = self._existing(name)
+        return 0 if table is None else int(table.version)
 
     def read(
-        self,
-        name: str,
-        columns: Sequence[str] | None = None,
-        where: str | None = None,
-        schema: pa.Schema | None = None,
+        self, name: str, columns: Sequence[str] | None = None, where: str | None = None
     ) -> pa.Table:
         """Read a table, or some of its columns and rows, as one consistent snapshot."""
-        table = self.table(name, schema)
+        table = self._existing(name)
+        if table is None:
+            empty = SCHEMAS[name].empty_table()
+            return empty if columns is None else empty.select(list(columns))
         query = table.search()
         if where is not None:
             query = query.where(where)
         if columns is not None:
             query = query.select(list(columns))
         with guarded():
-            return query.to_arrow()
+            return query.to_batches(batch_size=READ_ROWS).read_all()
 
     def count(self, name: str, where: str | None = None) -> int:
         """Count the rows of a table."""
-        return int(self.table(name).count_rows(where))
+        table = self._existing(name)
+        with guarded():
+            return 0 if table is None else int(table.count_rows(where))
 
     def setting(self, key: str) -> Any:
         """Return a setting's value, or None."""
@@ -265,36 +205,51 @@ class Store:
     def upsert(self, name: str, rows: pa.Table) -> None:
         """Insert rows or replace those with the same key, in one commit."""
         if rows.num_rows:
-            self._retry(
+            self._in_turn(
+                name,
                 lambda: (
                     self.table(name)
                     .merge_insert(KEYS[name])
                     .when_matched_update_all()
                     .when_not_matched_insert_all()
                     .execute(rows)
-                )
+                ),
             )
 
     def insert_missing(self, name: str, rows: pa.Table) -> None:
         """Insert the rows whose key is not there yet, in one commit."""
         if rows.num_rows:
-            self._retry(
+            self._in_turn(
+                name,
                 lambda: (
                     self.table(name)
                     .merge_insert(KEYS[name])
                     .when_not_matched_insert_all()
                     .execute(rows)
-                )
+                ),
             )
 
     def delete(self, name: str, where: str) -> None:
         """Delete the rows that match."""
-        self._retry(lambda: self.table(name).delete(where))
+        if self._existing(name) is not None:
+            self._in_turn(name, lambda: self.table(name).delete(where))
 
-    def delete_sounds(self, name: str, sound_ids: Sequence[str], *, block: int = 5_000) -> None:
-        """Delete all rows of these sounds from one table."""
+    def delete_paths(
+        self, name: str, root_id: str, paths: Sequence[bytes], *, block: int = 2_000
+    ) -> None:
+        """Delete the rows of some raw paths of a root."""
+        for start in range(0, len(paths), block):
+            chosen = quote_raw(paths[start : start + block])
+            self.delete(name, f"root_id = {quote([root_id])} AND path IN ({chosen})")
+
+    def delete_sounds(
+        self, name: str, sound_ids: Sequence[str], *, before: int | None = None, block: int = 5_000
+    ) -> None:
+        """Delete the rows of these sounds from one table; with `before`, only those of older batches."""
+        older = "" if before is None else f" AND batch < {before}"
         for start in range(0, len(sound_ids), block):
-            self.delete(name, f"sound_id IN ({quote(sound_ids[start : start + block])})")
+            chosen = quote(sound_ids[start : start + block])
+            self.delete(name, f"sound_id IN ({chosen}){older}")
 
     def put_setting(self, key: str, value: object) -> None:
         """Set a setting (any JSON value)."""
@@ -303,27 +258,23 @@ class Store:
             pa.table({"key": [key], "value": [json.dumps(value)]}, schema=SCHEMAS["settings"]),
         )
 
-    def compact(self) -> None:
-        """Merge small fragments and drop versions older than an hour; readers go on."""
-        from datetime import timedelta
+    def compact(self, *, fragments: int = 0) -> None:
+        """Merge the small pieces of tables that have more than `fragments`; drop versions past `KEPT_FOR`.
 
+        Readers and writers go on; a table that is written to at that very moment is left for next time.
+        """
         for name in self.names():
             table = self.table(name)
-            self._retry(lambda table=table: table.optimize(cleanup_older_than=timedelta(hours=1)))
+            with guarded():
+                pieces = table.stats()["fragment_stats"]["num_small_fragments"]
+            if pieces > fragments:
+                with contextlib.suppress(_ConflictError):
+                    self._in_turn(name, partial(table.optimize, cleanup_older_than=KEPT_FOR))
 
-    def sweep(self) -> int:
-        """Remove what an interrupted run left without its `sounds` row; return the rows removed."""
-        known = set(self.read("sounds", ["sound_id"])["sound_id"].to_pylist())
-        removed = 0
-        names = ["segments", "locations", *(vectors_table(space) for space in self.spaces())]
-        for name in names:
-            present = self.read(name, ["sound_id"])["sound_id"]
-            orphans = [sid for sid in present.unique().to_pylist() if sid not in known]
-            if orphans:
-                before = self.count(name)
-                self.delete_sounds(name, orphans)
-                removed += before - self.count(name)
-        return removed
+    def _in_turn(self, name: str, work: Callable[[], _T]) -> _T:
+        """Do a commit that must not overlap another of its kind on the same table."""
+        with locks.turn(self.path / "locks" / f"table-{name}"):
+            return self._retry(work)
 
     def _retry(self, work: Callable[[], _T], *, tries: int = 12) -> _T:
         """Do one commit; wait and try again when another process committed first."""
@@ -332,8 +283,14 @@ class Store:
                 with guarded():
                     return work()
             except LibraryError as error:
-                if "conflict" not in str(error).lower() or attempt == tries - 1:
+                if not _CONFLICT.search(str(error)):
                     raise
+                if attempt == tries - 1:
+                    raise _ConflictError(
+                        f"other processes kept writing during {tries} tries ({error.found})",
+                        "a moment without them",
+                        "run the same command again",
+                    ) from error
             time.sleep(min(0.02 * 2**attempt, 1.0))
         raise AssertionError("unreachable")  # pragma: no cover
 
@@ -345,64 +302,80 @@ class Store:
 
         Raises `LibraryBusy` when another process holds the same root.
         """
-        locks = self.path / "locks"
-        with guarded():
-            locks.mkdir(exist_ok=True)
-        with (
-            (locks / f"root-{root_id}").open("a+") as mine,
-            (locks / "indexers").open("a+") as everyone,
-        ):
-            try:
-                fcntl.flock(mine, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                mine.seek(0)
+        folder = self.path / "locks"
+        with locks.opened(folder / f"root-{root_id}") as mine:
+            if not locks.take(mine):
                 raise LibraryBusy(
-                    f"'{root_name}' is being indexed by process {mine.read().strip() or 'unknown'}",
+                    f"'{root_name}' is being indexed by process {locks.signature(mine)}",
                     "one indexer a folder",
                     "wait for it to end, or stop it; searching and tagging go on meanwhile",
-                ) from None
-            mine.truncate(0)
-            mine.write(str(os.getpid()))
-            mine.flush()
-            try:
-                fcntl.flock(everyone, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self.sweep()
-            except BlockingIOError:
-                pass
-            fcntl.flock(everyone, fcntl.LOCK_SH)
-            yield
+                )
+            locks.sign(mine, str(os.getpid()))
+            with locks.opened(folder / "indexers") as everyone:
+                # a moment's patience: `is_indexing` holds it for microseconds
+                if locks.take(everyone, patience_s=0.05):
+                    sweep(self)
+                locks.wait_for(everyone, shared=True)
+                yield
 
     def is_indexing(self) -> bool:
         """Say whether any process is indexing into this library now."""
         lock = self.path / "locks" / "indexers"
         if not lock.exists():
             return False
-        with lock.open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
+        with locks.opened(lock) as file:
+            return not locks.take(file)
+
+
+class _ConflictError(LibraryError):
+    """Other processes kept committing first."""
+
+
+def _demand_empty(path: Path) -> None:
+    """Refuse a file, and a folder with anything in it but what a cut-off `_lay` leaves."""
+    if path.exists() and not path.is_dir():
+        raise LibraryFormatError(
+            f"'{path}' is a file", "the folder of a library", "give another path with --library"
+        )
+    if path.exists() and any(not item.name.startswith(f"{MARKER}.") for item in path.iterdir()):
+        raise LibraryFormatError(
+            f"'{path}' is a folder with other things in it",
+            f"a library (a folder with {MARKER}) or an empty folder",
+            "give another path with --library",
+        )
 
 
 def _lay(path: Path) -> str:
-    """Write a new library's marker, whole or not at all; return its id."""
-    library_id = uuid.uuid4().hex
-    body = {"format": FORMAT, "library_id": library_id}
-    with guarded():
-        (path / "tables").mkdir(parents=True, exist_ok=True)
-        beside = path / f"{MARKER}.{os.getpid()}"
-        beside.write_text(json.dumps(body, indent=1) + "\n")
-        beside.replace(path / MARKER)
-    return library_id
+    """Write a new library's marker, whole or not at all; return its id, also when another was faster."""
+    body = {"format": FORMAT, "library_id": uuid.uuid4().hex}
+    marker = path / MARKER
+    beside = path / f"{MARKER}.{uuid.uuid4().hex[:8]}"
+    with guarded(f"'{path}'"):
+        path.mkdir(parents=True, exist_ok=True)
+        try:
+            beside.write_text(json.dumps(body, indent=1) + "\n")
+            _put(beside, marker)
+        finally:
+            beside.unlink(missing_ok=True)
+    return _read_marker(marker)
 
 
-def _read_marker(marker: Path) -> dict[str, Any]:
-    """Read and check the format of a library."""
+def _put(beside: Path, marker: Path) -> None:
+    """Give a file its name unless another process was faster."""
+    try:
+        os.link(beside, marker)
+    except FileExistsError:
+        return
+    except OSError:  # a disk without hard links
+        if not marker.exists():
+            beside.replace(marker)
+
+
+def _read_marker(marker: Path) -> str:
+    """Check the format of a library and return its id."""
     try:
         body = json.loads(marker.read_text())
-        version = int(body["format"])
-        body["library_id"] = str(body["library_id"])
+        version, library_id = int(body["format"]), str(body["library_id"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LibraryFormatError(
             f"'{marker}' cannot be read ({error})",
@@ -415,30 +388,4 @@ def _read_marker(marker: Path) -> dict[str, Any]:
             f"format {FORMAT} or older",
             "install a newer Soundkin; nothing was changed",
         )
-    return dict(body)
-
-
-@contextlib.contextmanager
-def guarded() -> Iterator[None]:
-    """Turn the disk's and the store's refusals into errors that say what to do."""
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError) as error:
-        text = str(error)
-        lower = text.lower()
-        if "no space left" in lower or "disk quota" in lower or "file too large" in lower:
-            raise StorageError(
-                "the disk with the library is full",
-                "room for new rows",
-                "free some space and run the same command again; what was committed is safe",
-            ) from error
-        if "permission denied" in lower or "read-only file system" in lower:
-            raise StorageError(
-                f"the library cannot be written ({text.splitlines()[0][:200]})",
-                "a folder that this user may write",
-                "change its permissions or name another with --library",
-            ) from error
-        if isinstance(error, RuntimeError | OSError):
-            first = text.splitlines()[0][:300] if text else type(error).__name__
-            raise LibraryError(f"the store refused: {first}") from error
-        raise
+    return library_id

@@ -1,18 +1,18 @@
-"""One process that hears files: ``python -m soundkin.library.worker FD SPACE...``.
+"""One process that hears files; `main` takes the number of a file descriptor and the names of spaces.
 
-It takes groups of jobs from the pipe on file descriptor FD and answers ("at", key) with every sign of
-progress and ("done", outcomes) after each group. Trimmed windows of all files of a group are embedded
-together; windows of long sounds share their frames.
+It takes groups of jobs from the pipe on that descriptor and answers ("at", what is known of the file so
+far) with every sign of progress and ("done", outcomes) after each group. Trimmed windows of all files of
+a group are embedded together; windows of long sounds share their frames.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
-from dataclasses import dataclass, field
-from io import BytesIO
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from io import BufferedReader, BytesIO
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
@@ -22,15 +22,20 @@ import numpy.typing as npt
 from soundkin.audio.decode import SoundReader, SoundSummary, byte_hash, read_sound
 from soundkin.audio.peaks import PeakMeter
 from soundkin.audio.windows import QUIET_DB, Chunk, chunks
-from soundkin.errors import DecodeError
+from soundkin.errors import DecodeError, InputError
 from soundkin.library.workers import Heard, Job, Outcome
 from soundkin.space import Space, load_space
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 Samples = npt.NDArray[np.float32]
+At = Callable[[Outcome | None], None]
+"""Takes what is known of the file at hand; None between files."""
+
 BEAT_S = 0.5
+BEATLESS_BYTES = 1 << 26
+"""A file below this is hashed at one go."""
 
 
 @dataclass(slots=True)
@@ -80,7 +85,7 @@ class _Gatherer:
 
 
 def hear_group(
-    jobs: Sequence[Job], spaces: Sequence[Space], at: Callable[[int | None], None] = lambda _: None
+    jobs: Sequence[Job], spaces: Sequence[Space], at: At = lambda _: None
 ) -> list[Outcome]:
     """Decode, window and embed a group of files; one outcome a job, failures with their reason."""
     gatherers = [_Gatherer(space) for space in spaces]
@@ -91,50 +96,69 @@ def hear_group(
     return [_finish(item) if isinstance(item, _Pending) else item for item in heard]
 
 
-def _hear(
-    job: Job, gatherers: list[_Gatherer], at: Callable[[int | None], None]
-) -> _Pending | Outcome:
+def _hear(job: Job, gatherers: list[_Gatherer], at: At) -> _Pending | Outcome:
     """Decode one file and gather its windows."""
-    at(job.key)
     outcome = Outcome(job.key)
+    at(outcome)
     try:
         if job.is_upload:
             outcome = Outcome(job.key, size=len(job.source))
         else:
             status = os.stat(job.source)
-            outcome = Outcome(job.key, size=status.st_size, mtime_ns=status.st_mtime_ns)
-            outcome = Outcome(job.key, status.st_size, status.st_mtime_ns, byte_hash(job.source))
+            outcome = Outcome(job.key, status.st_size, status.st_mtime_ns)
+            at(outcome)
+            outcome = replace(outcome, byte_hash=_hash(job.source, lambda: at(outcome)))
+            at(outcome)
         return _decode(job, outcome, gatherers, at)
     except DecodeError as error:
         return _failed(outcome, error.reason, str(error))
+    except InputError as error:  # a range outside the sound, a rate that no space takes
+        return _failed(outcome, "corrupt" if job.start_s is None else "too-short", str(error))
     except OSError as error:
         return _failed(outcome, "unreadable", f"it cannot be read ({error.strerror or error}).")
     except MemoryError:
         return _failed(outcome, "too-long", "it does not fit into memory.")
+    except Exception as error:  # noqa: BLE001 - whatever a decoder throws costs one file
+        return _failed(outcome, "corrupt", f"decoding failed ({type(error).__name__}: {error}).")
+
+
+def _hash(path: bytes, beat: Callable[[], None]) -> str:
+    """Hash a file with a sign of life now and then: a long one on a slow drive takes minutes."""
+    if os.path.getsize(path) < BEATLESS_BYTES:
+        return byte_hash(path)
+    with open(path, "rb") as file:
+        return byte_hash(_Beating(file, beat))
+
+
+class _Beating(BufferedReader):
+    """A file that gives a sign of life while it is read."""
+
+    def __init__(self, file: BufferedReader, beat: Callable[[], None]) -> None:
+        super().__init__(file.raw)
+        self._beat = beat
+        self._last = time.monotonic()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read as any file does."""
+        if time.monotonic() - self._last > BEAT_S:
+            self._beat()
+            self._last = time.monotonic()
+        return super().read(size)
 
 
 def _failed(outcome: Outcome, reason: str, message: str) -> Outcome:
     """Return the outcome of a file that gives no sound."""
-    return Outcome(
-        outcome.key,
-        outcome.size,
-        outcome.mtime_ns,
-        outcome.byte_hash,
-        reason=reason,
-        message=message,
-    )
+    return replace(outcome, reason=reason, message=message)
 
 
-def _decode(
-    job: Job, outcome: Outcome, gatherers: list[_Gatherer], at: Callable[[int | None], None]
-) -> _Pending:
+def _decode(job: Job, outcome: Outcome, gatherers: list[_Gatherer], at: At) -> _Pending:
     """Run one file through decoder, grid and front-ends in one pass."""
-    margin_s = max([1.0, *(gatherer.space.window_s for gatherer in gatherers)])
+    margin_s = max(gatherer.space.margin_s for gatherer in gatherers)
     found: list[Chunk] = []
     vectors: dict[str, list[npt.NDArray[np.float32]]] = {g.space.id: [] for g in gatherers}
 
     def gather(blocks: Iterable[Samples], rate_hz: int) -> None:
-        for chunk in chunks(_with_beats(blocks, job.key, at), rate_hz, margin_s=margin_s):
+        for chunk in chunks(_with_beats(blocks, outcome, at), rate_hz, margin_s=margin_s):
             for gatherer in gatherers:
                 vectors[gatherer.space.id].append(gatherer.take(chunk))
             found.append(_without_samples(chunk))
@@ -169,16 +193,14 @@ def _without_samples(chunk: Chunk) -> Chunk:
     )
 
 
-def _with_beats(
-    blocks: Iterable[Samples], key: int, at: Callable[[int | None], None]
-) -> Iterator[Samples]:
+def _with_beats(blocks: Iterable[Samples], outcome: Outcome, at: At) -> Iterator[Samples]:
     """Pass blocks on and give a sign of life now and then."""
     last = time.monotonic()
     for block in blocks:
         yield block
         now = time.monotonic()
         if now - last > BEAT_S:
-            at(key)
+            at(outcome)
             last = now
 
 
@@ -219,8 +241,7 @@ def _finish(item: _Pending) -> Outcome:
         n_silent=sum(chunk.n_silent for chunk in item.chunks),
         vectors={space: np.concatenate(parts) for space, parts in item.vectors.items()},
     )
-    done = item.outcome
-    return Outcome(done.key, done.size, done.mtime_ns, done.byte_hash, heard=heard)
+    return replace(item.outcome, heard=heard)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -229,15 +250,12 @@ def main(arguments: Sequence[str]) -> None:
     pipe = Connection(int(arguments[0]))
     spaces = [load_space(name) for name in arguments[1:]]
 
-    def at(key: int | None) -> None:
-        pipe.send(("at", key))
+    def at(outcome: Outcome | None) -> None:
+        pipe.send(("at", outcome))
 
     try:
+        at(None)  # ready
         while True:
             pipe.send(("done", hear_group(pipe.recv(), spaces, at)))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -2,8 +2,8 @@
 
 A file that crashes the decoder, or never ends, costs one process and is blamed on that file alone.
 `Workers.run` takes groups of jobs and yields one `Outcome` a job, in the order in which they finish.
-The processes are plain ``python -m soundkin.library.worker`` joined by socket pairs: no fork, no re-run
-of the caller's script, so it works from notebooks, scripts and servers alike.
+The processes run :mod:`soundkin.library.worker`, joined by socket pairs: no fork, no re-run of the
+caller's script, so it works from notebooks, scripts and servers alike.
 """
 
 from __future__ import annotations
@@ -16,17 +16,34 @@ import sys
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+import soundkin
+from soundkin.errors import LibraryError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 Vectors = npt.NDArray[np.float32]
+
+STARTUP_S = 120.0
+"""How long a process may take to import its libraries on a busy machine."""
+
+HOME = Path(soundkin.__file__).parent.parent
+"""The folder that this package is imported from."""
+
+_BOOT = """
+import sys
+sys.path.append(sys.argv.pop(1))
+from soundkin.library.worker import main
+main(sys.argv[1:])
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +101,9 @@ class _Worker:
     process: subprocess.Popen[bytes]
     pipe: Connection
     tasks: deque[tuple[Job, ...]] = field(default_factory=deque)
-    key: int | None = None
+    at: Outcome | None = None
     alive_at: float = 0.0
+    ready: bool = False
 
 
 class Workers:
@@ -100,6 +118,7 @@ class Workers:
         self.spaces = tuple(spaces)
         self.timeout_s = timeout_s
         self._workers: list[_Worker] = []
+        self._second_chance: set[int] = set()
         self._one_at_a_time = threading.Lock()
 
     def __enter__(self) -> Workers:
@@ -125,6 +144,7 @@ class Workers:
         """Yield one outcome a job. Ending early, by `stop` or by the caller, leaves no old work behind."""
         waiting = iter(groups)
         again: deque[tuple[Job, ...]] = deque()
+        self._second_chance.clear()
         try:
             while not stop():
                 self._feed(waiting, again)
@@ -135,7 +155,7 @@ class Workers:
                 for worker in busy:
                     if worker.pipe in ready:
                         yield from self._listen(worker, again)
-                    elif time.monotonic() - worker.alive_at > self.timeout_s:
+                    elif time.monotonic() - worker.alive_at > self._patience_s(worker):
                         yield from self._bury(worker, again, "time-out")
         finally:
             for worker in [w for w in self._workers if w.tasks]:
@@ -168,52 +188,80 @@ class Workers:
             yield from self._bury(worker, again, "crashed")
             return
         worker.alive_at = time.monotonic()
+        worker.ready = True
         if kind == "at":
-            worker.key = value
+            worker.at = value
         elif kind == "done":
             worker.tasks.popleft()
-            worker.key = None
+            worker.at = None
             yield from value
+
+    def _patience_s(self, worker: _Worker) -> float:
+        """Return how long a process may be silent; one that is starting imports its libraries first."""
+        return self.timeout_s if worker.ready else max(self.timeout_s, STARTUP_S)
 
     def _bury(
         self, worker: _Worker, again: deque[tuple[Job, ...]], reason: str
     ) -> Iterator[Outcome]:
-        """Blame the file a dead or stuck process was at; give its other work to another one."""
+        """Blame the file a dead or stuck process was at; give its other work to another one.
+
+        Raises `LibraryError` for a process that never came to work: that is no file's fault.
+        """
         _end(worker)
         self._workers.remove(worker)
         code = worker.process.returncode
+        if not worker.ready:
+            raise LibraryError(
+                f"a decoding process did not start (exit status {code})",
+                f"{sys.executable} to run soundkin.library.worker",
+                "run `soundkin doctor`; what was committed is safe",
+            )
         current = worker.tasks.popleft()
-        blamed = worker.key if worker.key is not None or len(current) > 1 else current[0].key
+        blamed = worker.at
+        if blamed is None and len(current) == 1:
+            if current[0].key in self._second_chance:
+                blamed = Outcome(current[0].key)
+            self._second_chance.add(current[0].key)
         if blamed is not None:
             what = (
                 f"no progress within {self.timeout_s:g} s"
                 if reason == "time-out"
                 else f"decoding ended its process (exit status {code})"
             )
-            yield Outcome(key=blamed, reason=reason, message=f"{what}; the file was passed over.")
-        for job in current:
-            if job.key != blamed:
-                again.append((job,))
+            yield replace(blamed, reason=reason, message=f"{what}; the file was passed over.")
+        again.extend((job,) for job in current if blamed is None or job.key != blamed.key)
         again.extend(worker.tasks)
         worker.tasks.clear()
 
 
 def _start(spaces: Sequence[str]) -> _Worker:
-    """Start one process: one thread of arithmetic, deaf to Ctrl-C, ends when its pipe closes."""
+    """Start one process: one thread of arithmetic, deaf to Ctrl-C, ends when its pipe closes.
+
+    It finds this very package, and never imports from the current folder: samples may lie there.
+    """
     ours, theirs = socket.socketpair()
     environment = os.environ | {
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
     }
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "soundkin.library.worker", str(theirs.fileno()), *spaces],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,
-        )
+    command = [sys.executable, "-P", "-c", _BOOT, str(HOME), str(theirs.fileno()), *spaces]
+    try:
+        with theirs:
+            process = subprocess.Popen(
+                command,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
+            )
+    except OSError as error:
+        ours.close()
+        raise LibraryError(
+            f"a decoding process cannot be started ({error.strerror or error})",
+            "room for one more process",
+            "close other programs or use fewer --jobs",
+        ) from error
     return _Worker(process, Connection(ours.detach()), alive_at=time.monotonic())
 
 

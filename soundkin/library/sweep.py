@@ -1,0 +1,65 @@
+"""Taking away what an interrupted run left behind; called when nobody else is indexing."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from soundkin.library.tables import quote, vectors_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from soundkin.library.store import Store
+
+
+def sweep(store: Store) -> int:
+    """Remove orphans; return how many rows went.
+
+    Orphans are rows of sounds without their `sounds` row, places and failures of roots that are not
+    there, and the second set of rows of a sound that two indexers met at the same moment.
+    """
+    by_sound = ["segments", *(vectors_table(space) for space in store.spaces())]
+    sounds = store.read("sounds", ["sound_id", "batch"])
+    removed = _sweep_twins(store, sounds, by_sound)
+    for name in [*by_sound, "locations"]:
+        orphans = _strangers(store.read(name, ["sound_id"])["sound_id"], sounds["sound_id"])
+        if orphans:
+            removed += _removed(store, name, partial(store.delete_sounds, name, orphans))
+    roots = store.read("roots", ["root_id"])["root_id"]
+    for name in ("locations", "failures"):
+        orphans = _strangers(store.read(name, ["root_id"])["root_id"], roots)
+        if orphans:
+            where = f"root_id IN ({quote(orphans)})"
+            removed += _removed(store, name, partial(store.delete, name, where))
+    return removed
+
+
+def _sweep_twins(store: Store, sounds: pa.Table, by_sound: Sequence[str]) -> int:
+    """Remove all but the first batch of sounds that were committed twice."""
+    counts = sounds.group_by("sound_id").aggregate([("batch", "count"), ("batch", "min")])
+    twins = counts.filter(pc.greater(counts["batch_count"], 1))
+    removed = 0
+    for sound_id, first in zip(
+        twins["sound_id"].to_pylist(), twins["batch_min"].to_pylist(), strict=True
+    ):
+        where = f"sound_id = {quote([sound_id])} AND batch > {first}"
+        for name in [*by_sound, "sounds"]:  # the marker last: a kill in between is made good later
+            removed += _removed(store, name, partial(store.delete, name, where))
+    return removed
+
+
+def _strangers(present: pa.ChunkedArray, known: pa.ChunkedArray) -> list[str]:
+    """Return the values of one column that another does not have, once each."""
+    unknown = present.filter(pc.invert(pc.is_in(present, known.combine_chunks())))
+    return [str(value) for value in pc.unique(unknown).to_pylist()]
+
+
+def _removed(store: Store, name: str, work: Callable[[], None]) -> int:
+    """Do a deletion and return how many rows it took."""
+    before = store.count(name)
+    work()
+    return before - store.count(name)

@@ -1,0 +1,126 @@
+"""The tables of a library: their columns, their keys, and how their values are written in a condition.
+
+Every row that a batch of new sounds brings carries the number of that `batch`, so a reader fetches only
+what is new and a broken run can be told from a whole one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_TIME = pa.timestamp("us", tz="UTC")
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "sounds": pa.schema(
+        [
+            ("sound_id", pa.string()),
+            ("duration_s", pa.float64()),
+            ("rate_hz", pa.int32()),
+            ("channels", pa.int32()),
+            ("format", pa.string()),
+            ("subtype", pa.string()),
+            ("peak_db", pa.float32()),
+            ("n_segments", pa.int32()),
+            ("n_silent", pa.int32()),
+            ("peaks", pa.binary()),
+            ("added_at", _TIME),
+            ("batch", pa.int64()),
+        ]
+    ),
+    "locations": pa.schema(
+        [
+            ("root_id", pa.string()),
+            ("path", pa.binary()),
+            ("display", pa.string()),
+            ("byte_hash", pa.string()),
+            ("size", pa.int64()),
+            ("mtime_ns", pa.int64()),
+            ("sound_id", pa.string()),
+            ("state", pa.string()),
+        ]
+    ),
+    "segments": pa.schema(
+        [
+            ("sound_id", pa.string()),
+            ("seq", pa.int32()),
+            ("start_s", pa.float64()),
+            ("end_s", pa.float64()),
+            ("centre_s", pa.float64()),
+            ("energy_db", pa.float32()),
+            ("batch", pa.int64()),
+        ]
+    ),
+    "tags": pa.schema([("sound_id", pa.string()), ("tag", pa.string()), ("added_at", _TIME)]),
+    "failures": pa.schema(
+        [
+            ("root_id", pa.string()),
+            ("path", pa.binary()),
+            ("display", pa.string()),
+            ("byte_hash", pa.string()),
+            ("size", pa.int64()),
+            ("mtime_ns", pa.int64()),
+            ("reason", pa.string()),
+            ("message", pa.string()),
+            ("failed_at", _TIME),
+        ]
+    ),
+    "roots": pa.schema(
+        [
+            ("root_id", pa.string()),
+            ("path", pa.binary()),
+            ("label", pa.string()),
+            ("added_at", _TIME),
+        ]
+    ),
+    "settings": pa.schema([("key", pa.string()), ("value", pa.string())]),
+}
+"""Every table but the vectors, which have one table per space."""
+
+KEYS = {
+    "locations": ["root_id", "path"],
+    "failures": ["root_id", "path"],
+    "roots": ["root_id"],
+    "settings": ["key"],
+    "tags": ["sound_id", "tag"],
+}
+"""What makes a row of an upserted table the same row."""
+
+
+def vectors_schema(dim: int) -> pa.Schema:
+    """Return the schema of one space's vectors: unit vectors of `dim` float32, one row a segment."""
+    return pa.schema(
+        [
+            ("sound_id", pa.string()),
+            ("seq", pa.int32()),
+            ("vector", pa.list_(pa.float32(), dim)),
+            ("batch", pa.int64()),
+        ]
+    )
+
+
+def vectors_table(space_id: str) -> str:
+    """Return the name of the table that holds the vectors of a space."""
+    return f"vectors_{space_id}"
+
+
+def quote(values: Iterable[str]) -> str:
+    """Return values as the inside of an SQL ``IN (...)``, quotes doubled.
+
+    >>> quote(["kick", "it's"])
+    "'kick', 'it''s'"
+    """
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+
+
+def quote_raw(values: Iterable[bytes]) -> str:
+    r"""Return raw bytes as the inside of an SQL ``IN (...)``.
+
+    >>> quote_raw([b"a\xff", b""])
+    "X'61ff', X''"
+    """
+    return ", ".join(f"X'{value.hex()}'" for value in values)
