@@ -6,6 +6,7 @@
 - :mod:`~soundkin.recipe.views`      sound -> a batch of views
 - :mod:`~soundkin.recipe.assemble`   settings -> network and loss
 - :mod:`~soundkin.recipe.monitor`    is it learning, or collapsing?
+- :mod:`~soundkin.recipe.export`     a trained network -> a space: ONNX graph and settings
 
 The recipes are the `.toml` files beside this one; docs/recipes.md has a page on each.
 """

@@ -1,0 +1,191 @@
+"""A trained network -> a space: one ONNX graph and its settings, side by side.
+
+The graph takes what the space's NumPy front-end gives - mel frames without compression, or samples
+for a network that hears those - and the number of valid ones; it ends in unit vectors. So masking,
+loudness, compression, network and norm are one thing, in training, in torch and in the graph.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import warnings
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from soundkin.encoder.convnet import ConvNet
+from soundkin.errors import SpaceError
+from soundkin.frontend.layers import MelFrames, compress, relative_log
+from soundkin.recipe.assemble import DecomposeModel, PairModel, cut_frames
+
+BATCH = 16
+"""Rows that the graph takes at a time."""
+CLOSE = 1e-4
+"""Largest difference between a vector of torch and of the graph."""
+Part = Literal["voice", "content"]
+
+
+class FrameHead(nn.Module):
+    """Mel frames (n, frames, bands) and how many are sound (n,) -> unit vectors (n, dim).
+
+    `level`: what the loudest mel value of every window is brought to, the median of the sounds it
+    was trained on; not used where the front-end itself is relative.
+    """
+
+    def __init__(
+        self, model: PairModel | DecomposeModel, layer: MelFrames, part: Part, level: float
+    ) -> None:
+        super().__init__()
+        self.encoder: nn.Module = (
+            model.encoder
+            if isinstance(model, PairModel)
+            else {"voice": model.voice, "content": model.content}[part]
+        )
+        self.relative, self.compression = layer.relative, layer.settings.compression
+        self.frames = model.recipe.frontend.frames
+        self.level = level
+
+    def forward(self, rows: Tensor, valid: Tensor) -> Tensor:
+        """What is behind the valid frames is taken for silence."""
+        inside = torch.arange(rows.shape[1], device=rows.device) < valid[:, None]
+        mel = (rows * inside[:, :, None]).transpose(1, 2)
+        frames = cut_frames(self._compressed(mel), self.frames)
+        embedding: Tensor
+        if isinstance(self.encoder, ConvNet):
+            embedding = self.encoder(frames, valid.clamp(max=frames.shape[2]))
+        else:
+            embedding = self.encoder(frames)
+        if embedding.ndim == 3:
+            heard = inside[:, : embedding.shape[1], None].to(embedding.dtype)
+            embedding = (embedding * heard).sum(dim=1)
+        return normalize(embedding, dim=1)
+
+    def _compressed(self, mel: Tensor) -> Tensor:
+        """As in training, with every window at the level of the sounds it was trained on."""
+        if self.relative:
+            return relative_log(mel)
+        loudest = mel.amax(dim=(1, 2), keepdim=True).clamp_min(1e-20)
+        return compress(mel * (self.level / loudest), self.compression)
+
+
+class SampleHead(nn.Module):
+    """Samples (n, window) -> unit vectors (n, dim), each window brought to a peak of 1."""
+
+    def __init__(self, model: PairModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, rows: Tensor, valid: Tensor) -> Tensor:
+        """What is behind the valid samples is taken for silence."""
+        inside = torch.arange(rows.shape[1], device=rows.device) < valid[:, None]
+        sound = rows * inside
+        peak = sound.abs().amax(dim=1, keepdim=True).clamp_min(1e-9)
+        return normalize(self.model.embed(sound / peak), dim=1)
+
+
+def export_space(
+    model: PairModel | DecomposeModel,
+    file: str | Path,
+    *,
+    windows: Tensor,
+    part: Part = "voice",
+    card: dict[str, Any] | None = None,
+) -> Path:
+    """Write a space: settings in `file` (NAME.json) and the graph beside it (NAME.onnx).
+
+    `windows` (n, window): sound it was trained on, 16 and more; it sets the level and proves that
+    graph and torch agree to 1e-4. `part`: which of Autodecompose's encoders; `card`: what to tell
+    of it. Raises SpaceError when they do not agree.
+    """
+    file, recipe = Path(file), model.recipe
+    model = model.cpu().eval()
+    raw, head, frontend = _head(model, windows.cpu(), part)
+    valid = torch.full((BATCH,), raw.shape[1])
+    valid[1::2] = raw.shape[1] // 2
+    graph = _graph(head, raw[:BATCH], valid)
+    with torch.no_grad():
+        expected = head(raw[:BATCH], valid).numpy()
+    _demand_equal(graph, raw[:BATCH].numpy(), valid.numpy(), expected)
+    settings = {
+        "format": 1,
+        "name": file.stem,
+        "version": 1,
+        "window_samples": recipe.data.window,
+        "frontend": frontend,
+        "head": {
+            "kind": "onnx",
+            "file": f"{file.stem}.onnx",
+            "sha256": hashlib.sha256(graph).hexdigest(),
+            "batch": BATCH,
+            "dim": expected.shape[1],
+        },
+        "card": {"title": recipe.title, "paper": recipe.paper, **(card or {})},
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.with_suffix(".onnx").write_bytes(graph)
+    file.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+    return file
+
+
+def _head(
+    model: PairModel | DecomposeModel, windows: Tensor, part: Part
+) -> tuple[Tensor, nn.Module, dict[str, Any]]:
+    """What the graph is fed with, the graph as a module, and the settings of the front-end."""
+    layer = model.frontend
+    if not isinstance(layer, MelFrames):
+        if not isinstance(model, PairModel):
+            raise SpaceError("Autodecompose over a Morlet bank", "mel frames")
+        rate = model.recipe.data.rate_hz
+        return windows, SampleHead(model).eval(), {"kind": "samples", "rate_hz": rate}
+    if list(layer.parameters()):
+        raise SpaceError("a learnt mel matrix", "a frozen one", "train with a frozen front-end")
+    plain = dataclasses.replace(layer.settings, compression="none")
+    with torch.no_grad():
+        mel = MelFrames(plain)(windows)
+    level = float(mel.amax(dim=(1, 2)).median())
+    head = FrameHead(model, layer, part, level).eval()
+    return mel.transpose(1, 2).contiguous(), head, dataclasses.asdict(plain)
+
+
+def _graph(head: nn.Module, rows: Tensor, valid: Tensor) -> bytes:
+    """The module as an ONNX graph of fixed shapes."""
+    quiet = logging.getLogger("torch.onnx")
+    level = quiet.level
+    quiet.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter's own, of libraries that are not here
+            program = torch.onnx.export(
+                head, (rows, valid), input_names=["rows", "valid"], output_names=["vectors"],
+                dynamo=True, verbose=False,
+            )  # fmt: skip
+    finally:
+        quiet.setLevel(level)
+    if program is None:
+        raise SpaceError("the exporter gave no graph", "an ONNX program")
+    graph: bytes = program.model_proto.SerializeToString()
+    return graph
+
+
+def _demand_equal(
+    graph: bytes,
+    rows: npt.NDArray[np.float32],
+    valid: npt.NDArray[np.int64],
+    expected: npt.NDArray[np.float32],
+) -> None:
+    """Raise when the graph's vectors differ from torch's."""
+    runtime = import_module("onnxruntime")  # has no types
+    session = runtime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    [ours] = session.run(None, {"rows": rows, "valid": valid})
+    gap = float(np.abs(ours - expected).max())
+    if not gap <= CLOSE:
+        raise SpaceError(f"vectors of the graph differ from torch's by {gap:.2g}", f"{CLOSE:g}")

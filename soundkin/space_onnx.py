@@ -1,0 +1,125 @@
+"""Spaces with a trained network: frames, or samples, -> vectors by ONNX Runtime on one thread.
+
+A settings file with ``head.kind == "onnx"`` names a graph beside it. The graph takes a fixed number
+of windows at a time, the last batch filled up, so that a window's vector is the same bit for bit
+alone and in any batch. The graph's hash stands in the settings, and so in the space's id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from soundkin.errors import SpaceError
+from soundkin.frontend.log_mel import Frames, MelSettings
+from soundkin.space import FORMAT, Gathered, Space, space_id
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxHead:
+    """A graph: (batch, ...) float32 and the valid length of each (batch,) int64 -> (batch, dim).
+
+    `file`: the graph; `batch`: its fixed number of rows; `dim`: length of a vector.
+    """
+
+    file: str
+    batch: int
+    dim: int
+
+    def __call__(self, frames: Frames) -> Floats:
+        """Frames of windows (n, frames, bands) -> (n, dim)."""
+        return self.run(frames.mel, frames.valid)
+
+    def run(self, rows: Floats, valid: Ints) -> Floats:
+        """Rows (n, ...) and their valid lengths (n,) -> (n, dim), in batches of one size."""
+        vectors = np.empty((len(rows), self.dim), np.float32)
+        full = np.zeros((self.batch, *rows.shape[1:]), np.float32)
+        for begin in range(0, len(rows), self.batch):
+            part = rows[begin : begin + self.batch]
+            lengths = np.ones(self.batch, np.int64)
+            full[: len(part)] = part
+            full[len(part) :] = 0
+            lengths[: len(part)] = valid[begin : begin + self.batch]
+            [out] = _session(self.file).run(None, {"rows": full, "valid": lengths})
+            vectors[begin : begin + self.batch] = out[: len(part)]
+        return vectors
+
+
+@dataclass(frozen=True)
+class WaveSpace(Space):
+    """A space whose network hears samples, not frames: no two windows share work."""
+
+    def embed(self, windows: Floats, valid_samples: npt.ArrayLike | None = None) -> Floats:
+        """Windows -> unit vectors, as :meth:`Space.embed`."""
+        windows, valid = self._checked(windows, valid_samples)
+        if not isinstance(self.head, OnnxHead):
+            raise SpaceError(f"space {self.name!r} without a graph", "a head of kind 'onnx'")
+        sound = np.where(np.arange(windows.shape[1]) < valid[:, None], windows, np.float32(0))
+        vectors = self.head.run(sound, valid)
+        if not np.isfinite(vectors).all():
+            raise SpaceError(f"space {self.name!r} gave what is no number", "finite samples")
+        return vectors
+
+    def _gather(self, samples: Floats, starts: Ints, valid: Ints) -> Gathered:
+        """Copy every window."""
+        windows = np.zeros((len(starts), self.window_samples), np.float32)
+        for window, start, n in zip(windows, starts, valid, strict=True):
+            window[:n] = samples[start : start + n]
+        none = np.empty((0, self.dim), np.float32)
+        return Gathered(none, np.empty(0, np.int64), windows, valid, np.arange(len(starts)))
+
+
+def onnx_space(settings: dict[str, Any], folder: Path) -> Space:
+    """A space from settings whose head is a graph in `folder`.
+
+    Raises SpaceError for a graph that is missing or is not the one that the settings were made for,
+    and for another format.
+    """
+    head = settings["head"]
+    file = folder / head["file"]
+    if settings["format"] != FORMAT or head["kind"] != "onnx":
+        raise SpaceError(f"format {settings['format']}, head {head['kind']!r}", "an onnx head")
+    if not file.is_file():
+        raise SpaceError(f"no graph {str(file)!r}", "the file beside the settings", "export again")
+    if hashlib.sha256(file.read_bytes()).hexdigest() != head["sha256"]:
+        raise SpaceError(f"{str(file)!r} is another graph", "that of the settings", "export again")
+    wave = settings["frontend"].get("kind") == "samples"
+    frontend = {key: value for key, value in settings["frontend"].items() if key != "kind"}
+    return (WaveSpace if wave else Space)(
+        id=space_id(settings),
+        name=settings["name"],
+        version=settings["version"],
+        sample_rate=frontend["rate_hz"],
+        window_samples=settings["window_samples"],
+        frontend=MelSettings(**frontend),
+        head=OnnxHead(str(file), head["batch"], head["dim"]),
+        settings=settings,
+        card=settings["card"],
+    )
+
+
+def load_onnx_space(path: str | Path) -> Space:
+    """Open the settings file of a space with a trained network."""
+    path = Path(path)
+    return onnx_space(json.loads(path.read_text(encoding="utf-8")), path.parent)
+
+
+@cache
+def _session(file: str) -> Any:  # noqa: ANN401 - has no types
+    """The graph, ready to run on one thread that does not spin."""
+    onnxruntime = import_module("onnxruntime")  # only spaces with a network need it
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
