@@ -1,12 +1,14 @@
 """A query -> hits grouped by sound.
 
 Method. A query is one or more parts, each a set of segment vectors with a weight; a negative weight
-pushes away. A segment's closeness to a part is the greatest cosine similarity to any of the part's
-vectors; its closeness to the query is the mean over the parts, weighted and divided by the sum of the
-absolute weights. A sound stands at its best segment, with its further good ranges behind it. What was
-asked with never comes back: a whole sound as query leaves that sound out, a segment or a region leaves
-out every segment that overlaps it. Distance = 1 - closeness; the band of a hit is read off its distance
-to the positive parts (see :mod:`soundkin.library.calibrate`).
+pushes away. Every vector of a part looks for its counterpart in a sound: the segment with the greatest
+cosine similarity; the sound's closeness to the part is the mean over the part's vectors, and its
+closeness to the query the mean over the parts, weighted and divided by the sum of the absolute weights.
+(On labelled sound this finds the right class more often than comparing mean vectors or single best
+segments; LOG.md has the figures.) A hit shows the sound's segment nearest to any vector of the positive
+parts, then its further ones. What was asked with never comes back: a whole sound as query leaves that
+sound out, a segment or a region leaves out every segment that overlaps it. Distance = 1 - closeness; the
+band of a hit is read off its distance to the positive parts (see :mod:`soundkin.library.calibrate`).
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 Band = Literal["near-identical", "close", "related", "far"]
 BANDS: tuple[Band, ...] = ("near-identical", "close", "related", "far")
+
+NOTHING = np.float32(-2.0)
+"""Below every cosine similarity: what a row that may not answer stands for."""
 
 MAX_QUERY_VECTORS = 32
 """A long query is heard at this many moments, evenly spread."""
@@ -137,26 +142,11 @@ def rank(
     """
     started = time.perf_counter()
     _check(parts, k, min_closeness)
-    total, positive = _closeness(view, parts)
     allowed = _allowed(snapshot, view, parts, scope)
-    if min_closeness is not None:
-        allowed &= total >= min_closeness
-    order = _best_sounds(view, total, allowed, k, most_different=most_different)
-    hits = tuple(
-        _hit(
-            catalogue,
-            snapshot,
-            view,
-            rows,
-            number,
-            total,
-            positive,
-            borders,
-            further,
-            most_different=most_different,
-        )
-        for number, rows in enumerate(order, 1)
-    )
+    closeness = _closeness(view, parts, allowed)
+    runs = _best_runs(view, closeness, allowed, k, min_closeness, most_different=most_different)
+    show = _Show(catalogue, snapshot, view, closeness, borders, further, most_different)
+    hits = tuple(show.hit(number, run, allowed) for number, run in enumerate(runs, 1))
     return SearchResult(
         query=tuple(_shown(part, snapshot) for part in parts),
         space=space,
@@ -183,25 +173,39 @@ def _check(parts: Sequence[Part], k: int, min_closeness: float | None) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Closeness:
+    """Closeness of sounds (one a run of rows) to the query and to its positive parts; of rows to those."""
+
+    total: npt.NDArray[np.float32]
+    positive: npt.NDArray[np.float32]
+    rows: npt.NDArray[np.float32]
+
+
 def _closeness(
-    view: SpaceView, parts: Sequence[Part]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return each row's closeness to the whole query, and to its positive parts alone; both (n,)."""
-    n = len(view.sound)
-    total, positive = np.zeros(n, np.float32), np.zeros(n, np.float32)
-    weights = np.array([part.weight for part in parts], np.float32)
+    view: SpaceView, parts: Sequence[Part], allowed: npt.NDArray[np.bool_]
+) -> _Closeness:
+    """Compare every row with every vector of the query; rows not allowed stand for nothing."""
+    total, positive = np.zeros((2, len(view.starts)), np.float32)
+    rows = np.zeros(len(view.sound), np.float32)
+    if not len(rows):
+        return _Closeness(total, positive, rows)
     for part in parts:
-        best = np.full(n, -np.inf, np.float32)
+        mean = np.zeros_like(total)
+        best = np.full_like(rows, NOTHING)
         vectors = spread(part.vectors)
         for low in range(0, len(vectors), 4):
-            scores = view.index.scores(vectors[low : low + 4])
+            scores = view.index.scores(vectors[low : low + 4])[:, : len(rows)]
+            np.copyto(scores, NOTHING, where=~allowed)
             np.maximum(best, scores.max(axis=0), out=best)
-        total += part.weight * best
+            mean += np.maximum.reduceat(scores, view.starts, axis=1).sum(axis=0)
+        total += part.weight * mean / len(vectors)
         if part.weight > 0:
-            positive += part.weight * best
-    total /= np.abs(weights).sum()
-    positive /= weights[weights > 0].sum()
-    return total, positive
+            positive += part.weight * mean / len(vectors)
+            rows += part.weight * best
+    weights = np.array([part.weight for part in parts], np.float32)
+    above = weights[weights > 0].sum()
+    return _Closeness(total / np.abs(weights).sum(), positive / above, rows / above)
 
 
 def spread(
@@ -243,97 +247,108 @@ def _allowed(
     return rows
 
 
-def _best_sounds(
+def _best_runs(
     view: SpaceView,
-    total: npt.NDArray[np.float32],
+    closeness: _Closeness,
     allowed: npt.NDArray[np.bool_],
     k: int,
+    min_closeness: float | None,
     *,
     most_different: bool,
-) -> list[npt.NDArray[np.int64]]:
-    """Return, best sound first, the allowed rows of each of the k best sounds, best row first."""
+) -> list[int]:
+    """Return the numbers of the k best sounds' runs of rows, best first; ties in the order of rows."""
     if not len(view.starts):
         return []
-    value = np.where(allowed, -total if most_different else total, -np.inf)
-    best = np.maximum.reduceat(value, view.starts)
-    k = min(k, int(np.count_nonzero(best > -np.inf)))
-    if k == 0:
-        return []
-    top = np.argpartition(-best, k - 1)[:k]
-    top = top[np.lexsort((view.starts[top], -best[top]))]
-    ends = np.append(view.starts[1:], len(view.sound))
-    ordered = []
-    for run in top:
-        rows = np.arange(view.starts[run], ends[run])
+    may = np.logical_or.reduceat(allowed, view.starts)
+    if min_closeness is not None:
+        may &= closeness.total >= min_closeness
+    candidates = np.flatnonzero(may)
+    value = closeness.total[candidates] * (1 if most_different else -1)
+    k = min(k, len(candidates))
+    if k < len(candidates):
+        worst = np.partition(value, k - 1)[k - 1]
+        near = value <= worst
+        candidates, value = candidates[near], value[near]
+    runs: list[int] = candidates[np.argsort(value, kind="stable")][:k].tolist()
+    return runs
+
+
+@dataclass(frozen=True, slots=True)
+class _Show:
+    """Turns runs of rows into hits."""
+
+    catalogue: Catalogue
+    snapshot: Snapshot
+    view: SpaceView
+    closeness: _Closeness
+    borders: Sequence[float]
+    further: int
+    most_different: bool
+
+    def hit(self, number: int, run: int, allowed: npt.NDArray[np.bool_]) -> Hit:
+        """Describe the sound of one run."""
+        starts = self.view.starts
+        end = starts[run + 1] if run + 1 < len(starts) else len(self.view.sound)
+        rows = np.arange(starts[run], end)
         rows = rows[allowed[rows]]
-        ordered.append(rows[np.argsort(-value[rows], kind="stable")])
-    return ordered
+        sound = int(self.view.sound[rows[0]])
+        first, *further = self._ranges(rows)
+        spots = self.snapshot.spots.of(sound)
+        order = ("present", "offline", "gone")
+        spot = min(spots, key=lambda s: order.index(self.catalogue.state(s)))
+        distance = _distance(self.closeness.total[run])
+        duration = self.snapshot.sounds["duration_s"][sound]
+        return Hit(
+            rank=number,
+            sound_id=self.snapshot.ids[sound],
+            segment_id=first.segment_id,
+            name=spot.name,
+            path=spot.path,
+            root=spot.root,
+            folder=spot.folder,
+            start_s=first.start_s,
+            end_s=first.end_s,
+            duration_s=float(duration.as_py()),
+            distance=distance,
+            closeness=round(1.0 - distance, 6),
+            band=band_of(1.0 - float(self.closeness.positive[run]), self.borders),
+            further=tuple(further),
+            tags=self.snapshot.tags.get(sound, ()),
+            state=self.catalogue.state(spot),
+        )
+
+    def _ranges(self, rows: npt.NDArray[np.int64]) -> list[Range]:
+        """Return a sound's best range and those of its others that are apart from it and not far."""
+        near = self.closeness.rows[rows]
+        order = np.argsort(near if self.most_different else -near, kind="stable")
+        ranges: list[Range] = []
+        for row in rows[order]:
+            here = self._range(int(row))
+            apart = all(here.start_s >= r.end_s or here.end_s <= r.start_s for r in ranges)
+            if not ranges or (apart and (self.most_different or here.band != "far")):
+                ranges.append(here)
+            if len(ranges) > self.further:
+                break
+        return ranges
+
+    def _range(self, row: int) -> Range:
+        """Describe one row as a range of its sound."""
+        segment = int(self.view.segment[row])
+        columns = self.snapshot.segments
+        sound_id = self.snapshot.ids[int(self.view.sound[row])]
+        distance = _distance(self.closeness.rows[row])
+        return Range(
+            segment_id=f"{sound_id}-{int(columns['seq'][segment])}",
+            start_s=round(float(columns["start_s"][segment]), 6),
+            end_s=round(float(columns["end_s"][segment]), 6),
+            distance=distance,
+            band=band_of(distance, self.borders),
+        )
 
 
-def _hit(
-    catalogue: Catalogue,
-    snapshot: Snapshot,
-    view: SpaceView,
-    rows: npt.NDArray[np.int64],
-    number: int,
-    total: npt.NDArray[np.float32],
-    positive: npt.NDArray[np.float32],
-    borders: Sequence[float],
-    further: int,
-    *,
-    most_different: bool,
-) -> Hit:
-    """Describe one sound that answers."""
-    sound = int(view.sound[rows[0]])
-    ranges: list[Range] = []
-    for row in rows:
-        here = _range(snapshot, view, int(row), total, positive, borders)
-        apart = all(here.start_s >= r.end_s or here.end_s <= r.start_s for r in ranges)
-        if not ranges or (apart and (most_different or here.band != "far")):
-            ranges.append(here)
-        if len(ranges) > further:
-            break
-    first = ranges[0]
-    spots = snapshot.spots.of(sound)
-    spot = min(spots, key=lambda s: ("present", "offline", "gone").index(catalogue.state(s)))
-    return Hit(
-        rank=number,
-        sound_id=snapshot.ids[sound],
-        segment_id=first.segment_id,
-        name=spot.name,
-        path=spot.path,
-        root=spot.root,
-        folder=spot.folder,
-        start_s=first.start_s,
-        end_s=first.end_s,
-        duration_s=float(snapshot.sounds["duration_s"][int(snapshot.row_of[sound])].as_py()),
-        distance=first.distance,
-        closeness=round(1.0 - first.distance, 6),
-        band=first.band,
-        further=tuple(ranges[1:]),
-        tags=snapshot.tags.get(sound, ()),
-        state=catalogue.state(spot),
-    )
-
-
-def _range(
-    snapshot: Snapshot,
-    view: SpaceView,
-    row: int,
-    total: npt.NDArray[np.float32],
-    positive: npt.NDArray[np.float32],
-    borders: Sequence[float],
-) -> Range:
-    """Describe one row of a space as a range of its sound."""
-    segment = int(view.segment[row])
-    columns = snapshot.segments
-    return Range(
-        segment_id=f"{snapshot.ids[int(view.sound[row])]}-{int(columns['seq'][segment])}",
-        start_s=round(float(columns["start_s"][segment]), 6),
-        end_s=round(float(columns["end_s"][segment]), 6),
-        distance=round(min(max(1.0 - float(total[row]), 0.0), 2.0), 6),
-        band=band_of(1.0 - float(positive[row]), borders),
-    )
+def _distance(closeness: np.float32) -> float:
+    """Return 1 - closeness, in [0, 2], without the last digits that depend on how sums are ordered."""
+    return round(min(max(1.0 - float(closeness), 0.0), 2.0), 6)
 
 
 def _shown(part: Part, snapshot: Snapshot) -> QueryPart:
