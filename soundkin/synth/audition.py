@@ -115,9 +115,8 @@ def spectrogram(sounds: Tensor, rate_hz: int) -> npt.NDArray[np.float32]:
         for low, high in itertools.pairwise(bins)
     ]
     level_db = 10 * torch.log10(torch.stack(bands, 1) + 1e-12)
-    shown: npt.NDArray[np.float32] = (
-        (1 - (level_db - level_db.max()) / FLOOR_DB).clamp(0, 1).numpy()
-    )
+    loudest_db = level_db.max().clamp_min(-40.0)  # silence is dark
+    shown: npt.NDArray[np.float32] = (1 - (level_db - loudest_db) / FLOOR_DB).clamp(0, 1).numpy()
     return shown
 
 

@@ -11,6 +11,7 @@ into a human value (seconds, hertz, semitones, ...):
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -118,19 +119,20 @@ class ParameterTable:
             raise InputError(f"parameters of shape {shape}", f"(batch, {len(self)}) for this patch")
 
     def markdown(self) -> str:
-        """The table as the docs print it; parameters that differ only in a number share a row."""
+        """The table as the docs print it; parameters that differ in their numbers share a row."""
+        rows: dict[str, list[Parameter]] = {}
+        for parameter in self.parameters:
+            rows.setdefault(re.sub(r"\d+", "*", parameter.name), []).append(parameter)
         lines = [
-            "| parameter | range | curve | unit | group |",
-            "|---|---|---|---|---|",
+            "| parameter | how many | range | curve | unit | group |",
+            "|---|---|---|---|---|---|",
         ]
-        for names, parameter in _merged(self.parameters):
-            shown = f"{names[0]} … {names[-1].rpartition('.')[0] or names[-1]}"
-            curve = f"{parameter.curve:g}{' symmetric' if parameter.symmetric else ''}"
-            lines.append(
-                f"| {shown if len(names) > 1 else names[0]}{f' ({len(names)})' * (len(names) > 1)} "
-                f"| {parameter.minimum:.4g} to {parameter.maximum:.4g} | {curve} "
-                f"| {parameter.unit} | {parameter.group} |"
-            )
+        for pattern, (first, *others) in rows.items():
+            name = pattern if others else first.name
+            span = f"{first.minimum:.4g} to {first.maximum:.4g}"
+            curve = f"{first.curve:g}{', symmetric' if first.symmetric else ''}"
+            cells = (f"`{name}`", 1 + len(others), span, curve, first.unit, first.group)
+            lines.append("| " + " | ".join(map(str, cells)) + " |")
         return "\n".join(lines) + "\n"
 
 
@@ -138,13 +140,3 @@ def _signed_power(d: Tensor, exponent: Tensor) -> Tensor:
     """sign(d) |d|^exponent, with a finite gradient at 0."""
     size = d.abs().clamp_min(1e-12)
     return torch.where(d == 0, torch.zeros_like(d), torch.sign(d) * size**exponent)
-
-
-def _merged(parameters: Iterable[Parameter]) -> list[tuple[list[str], Parameter]]:
-    rows: dict[tuple[object, ...], tuple[list[str], Parameter]] = {}
-    for p in parameters:
-        module, _, knob = p.name.rpartition(".")
-        kind = module.rstrip("_0123456789")
-        key = (kind, knob, p.minimum, p.maximum, p.curve, p.symmetric, p.unit, p.group)
-        rows.setdefault(key, ([], p))[0].append(p.name)
-    return list(rows.values())

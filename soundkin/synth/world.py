@@ -10,7 +10,8 @@ Five families, each in its own rhythm, are mixed and put into a room:
 
 Every parameter is in [0, 1] like those of the other patches, so delta means the same; their human
 units are perceptual (semitones, octaves, shares) and all curves are straight, so both priors agree.
-Which times, frequencies and waves irregular events take is drawn from the sound's seed.
+Ranges that pass zero, as those of `start`, `vibrato` or `wet`, mean none below it. Which times,
+frequencies and waves irregular events take is drawn from the sound's seed.
 
 Rendered by compiled loops on the CPU (needs numba); no gradients.
 """
@@ -47,7 +48,7 @@ def _knobs(*rows: tuple[str, float, float, str, Group]) -> tuple[Parameter, ...]
 RHYTHM = _knobs(
     ("rate", -1.5, 4.0, "octaves above 1 Hz", "envelope"),
     ("regularity", 0.0, 1.0, "scattered to even", "envelope"),
-    ("start", 0.0, 0.4, "share of the sound", "envelope"),
+    ("start", -0.2, 0.3, "share of the sound", "envelope"),
     ("accent", 0.0, 1.0, "spread of levels", "envelope"),
 )
 IMPACT = _knobs(

@@ -132,7 +132,7 @@ def voice_pitch(out, p, wander, times, n_events, rate_hz, control_hz, state):
             e += 1
         since_s = F(k) / control_hz - F(times[e]) / rate_hz if e >= 0 else F(0.0)
         midi = p[0] + p[1] * min(since_s / long_s, ONE)
-        midi += vibrato * cos_turns(rate * F(k)) + F(2.0) * (wander[k] - HALF)
+        midi += vibrato * cos_turns(rate * F(k)) + F(2.0) * rough * (wander[k] - HALF)
         shaken = HALF * shaken + F(3.0) * rough * (random(state) - HALF)
         out[k] = min(semitones_hz(midi + shaken) / rate_hz, F(0.2))
 

@@ -32,7 +32,7 @@ _PASSES = np.array([0.0050, 0.0017])
 @compiled
 def level_gains(gains, levels):
     """Weights (5,) -> gains: the fourth power, so that few families lead, the loudest 1."""
-    top = F(1e-9)
+    top = F(1e-30)
     for i in range(gains.size):
         gains[i] = levels[i] ** 4
         top = max(top, gains[i])

@@ -49,7 +49,7 @@ def events(times, levels, p, samples, rate_hz, state):
     `p`: rate (octaves above 1 Hz), regularity, start (share of the sound), accent.
     """
     interval = rate_hz / exp2(p[0])
-    place = p[2] * F(samples)
+    place = max(p[2], F(0.0)) * F(samples)
     n = 0
     while n < times.size and place < F(samples):
         times[n] = np.int64(place)
