@@ -50,8 +50,8 @@ $(VENV)/.run: $(VENV)/bin/python pyproject.toml hatch_build.py $(WEB)
 	$(BIN)/pip install --quiet -e .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/bin/python pyproject.toml hatch_build.py $(WEB)
-	$(BIN)/pip install --quiet -e '.[dev]'
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml tests/constraints.txt hatch_build.py $(WEB)
+	$(BIN)/pip install --quiet -e '.[dev,train]' -c tests/constraints.txt
 	@touch $@ $(VENV)/.run
 
 clean:
