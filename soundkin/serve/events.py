@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 TICK_S = 0.2
 COUNT_EVERY_S = 2.0
-COUNT_SHARE = 50
-"""Counting takes at most a fiftieth of the time, however large the library."""
+COUNT_SHARE = 10
+"""Counting takes at most a tenth of the time, however large the library."""
 
 STILL_HERE_EVERY_S = 15.0
 

@@ -8,7 +8,7 @@ import { find, type Found } from "./finder";
 import { focusOf, Keys } from "./keys";
 import { keySheet } from "./key-sheet";
 import { emptyLibrary, LibraryPanel } from "./library-panel";
-import { Notice } from "./notice";
+import { errorText, Notice } from "./notice";
 import { PeakStore, peaksOf } from "./peaks";
 import { Player, type Take, pieces } from "./player";
 import { PlayerBar } from "./player-bar";
@@ -138,7 +138,7 @@ export class Page {
     } catch (error) {
       if (search.signal.aborted) return;
       this.#show({ source: null, status: "", remark: "", query: [] }, view);
-      this.#notice.tell(error);
+      this.results.showEmpty(this.#wentWrong(error));
     } finally {
       if (!search.signal.aborted) this.results.busy(false);
     }
@@ -226,6 +226,12 @@ export class Page {
     });
     const text = view.text ? `No sound has “${view.text}” in its name, tags or folder` : "No other sound is here";
     return el("div", {}, el("h1", {}, text), filtered ? clear : "");
+  }
+
+  #wentWrong(error: unknown): HTMLElement {
+    const again = el("button", { type: "button" }, "Try again");
+    again.addEventListener("click", () => void this.load());
+    return el("div", { aria: { role: "alert" } }, el("h1", {}, "That did not work"), el("p", {}, errorText(error)), again);
   }
 
   #dropAgain(remark: string): HTMLElement {

@@ -96,11 +96,13 @@ export class QueryPanel {
 
   /** Show a subject, or nothing. */
   show(subject: Subject | null): void {
-    const same = subject !== null && subject.key === this.#subject?.key;
+    const before = this.#subject;
+    const same = subject !== null && subject.key === before?.key;
     this.#subject = subject;
     this.root.hidden = subject === null;
     if (!subject) return;
-    this.#cut = subject.cut;
+    // A range that is just being moved stays as it is when only the waveform has come.
+    if (!same || !sameCut(subject.cut, before?.cut ?? null)) this.#cut = subject.cut;
     const { startS, endS } = this.#range_();
     if (!same || startS < this.#window.startS || endS > this.#window.endS) this.#look(windowFor(subject.durationS, this.#cut));
     this.draw();
@@ -231,6 +233,10 @@ export class QueryPanel {
       () => {},
     );
   }
+}
+
+function sameCut(a: Cut | null, b: Cut | null): boolean {
+  return a?.startS === b?.startS && a?.endS === b?.endS;
 }
 
 /** A span as shares of a view that is itself a span. */

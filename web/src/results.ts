@@ -254,7 +254,7 @@ export class Results {
     view.badge.hidden = row.state === "present";
     setText(view.folder, row.folder || "top folder");
     view.folder.disabled = !row.folder;
-    view.folder.setAttribute("aria-label", `Only the folder ${row.folder}`);
+    view.folder.setAttribute("aria-label", row.folder ? `Only the folder ${row.folder}` : "top folder");
     const tags = row.tags.filter((tag) => tag !== FAVOURITE);
     view.tags.replaceChildren(
       ...tags.slice(0, 4).map((tag) =>
