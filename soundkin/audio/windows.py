@@ -4,18 +4,20 @@ Every space shares this grid: windows of one second, centred every half second (
 numbered by `seq` from 0. A sound of a second or less has one window. When ten milliseconds or more
 are left over behind the last whole window, one more window ends where the sound ends.
 
-Silence is never compared. Levels are measured over 10 ms (RMS, dB re full scale). A block is sound
-when it reaches all of
+Silence is never compared. Levels are measured over 10 ms (RMS, dB re full scale), and what is near
+reaches from five seconds before a window to one second behind it.
 
-- 40 dB below the loudest block of its window,
-- -85 dB,
-- 3 dB above the noise floor, where there is one: the quietest half second from five seconds before
-  the window to one second behind it, when its loudest block lies below -55 dB and 20 dB and more
-  below the loudest block of that time. So what hisses behind a drum is silence; alone, the same
-  hiss is a quiet recording.
+A window is silent - counted and left out - when its loudest block lies below -70 dB, or below both
+-55 dB and 20 dB under the loudest block near it: what hisses behind a drum is silence; alone, the
+same hiss is a quiet recording.
 
-A window without such a block, or with none above -70 dB, is silent: counted and left out. The
-others run from their first to their last sounding block, the ends refined to the sample.
+The other windows are trimmed to run from their first to their last sounding block, the ends refined
+to the sample. A block is sound when it reaches all of
+
+- 40 dB below the loudest block of its window, and 45 dB below the loudest block near it,
+- 3 dB above the noise floor: the loudest block of the quietest half second near the window, if that
+  lies below -55 dB and 20 dB under the loudest block near it,
+- -85 dB.
 
 Sound passes in chunks of a minute with context on both sides. Chunks begin at whole seconds, so
 that each can be resampled by itself without a shift, and their borders change no segment.
@@ -46,18 +48,20 @@ LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
 SHORTEST_REST_S = 0.01
 """The least sound behind the last whole window that makes one more window."""
 
+QUIET_DB = -70.0
+"""A window is silent when its loudest block lies below this level,"""
+SILENCE_DB = -55.0
+"""or below this level and"""
+CONTRAST_DB = -20.0
+"""this far below the loudest block near it."""
 RELATIVE_DB = -40.0
 """A block is sound from this far below the loudest block of its window on, ..."""
-FAINT_DB = -85.0
-"""... from this level on, ..."""
+NEAR_DB = -45.0
+"""... from this far below the loudest block near the window on ..."""
 MARGIN_DB = 3.0
-"""... and from this far above the noise floor on, which"""
-SILENCE_DB = -55.0
-"""lies below this level and"""
-CONTRAST_DB = -20.0
-"""this far below the loudest block near the window."""
-QUIET_DB = -70.0
-"""A window whose loudest block lies below this level is silent."""
+"""... from this far above the noise floor on ..."""
+FAINT_DB = -85.0
+"""... and from this level on."""
 REFINE_DB = 9.0
 """A sample this far above the threshold (as RMS) is the first or the last of the sound."""
 
@@ -68,6 +72,7 @@ _NONE = -1.0  # in place of a half second that is not there
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+Pair = tuple[Doubles, Doubles]
 Row = tuple[int, float, float, float, float]  # seq, start_s, end_s, centre_s, mean square
 
 
@@ -137,8 +142,8 @@ def chunks(
         grid = range(2 * begin, n_whole if last else 2 * (begin + chunk_s))
         rows, n_silent = _grid_rows(samples, rate_hz, origin, grid, power=power, halves=halves)
         if last and _has_rest(len(samples), rate_hz):
-            least = _least(halves[-_AFTER - _BEFORE - 2 :])
-            row = _rest_row(samples, rate_hz, origin, n_whole, float(least))
+            floors = _floors(halves[-_AFTER - _BEFORE - 2 :])
+            row = _rest_row(samples, rate_hz, origin, n_whole, floors)
             rows, n_silent = ([*rows, row], n_silent) if row else (rows, n_silent + 1)
         end_s = origin + len(samples) / rate_hz
         yield Chunk(samples, rate_hz, float(origin), end_s, _as_segments(rows), n_silent)
@@ -146,11 +151,14 @@ def chunks(
         memory = halves[passed : passed + _BEFORE]
 
 
-def active_range(samples: Floats, rate_hz: int, least: float = 0.0) -> tuple[int, int] | None:
+def active_range(
+    samples: Floats, rate_hz: int, *, quiet: float = 1e-7, least: float = 0.0
+) -> tuple[int, int] | None:
     """First sample of the sound in a window and the one behind its last; None for silence.
 
-    `samples` (n,) float32 with n of 1 and more; `least`: mean square below which nothing is
-    sound. A window of a second and more that sounds from its first 10 ms to its last is kept whole.
+    `samples` (n,) float32 with n of 1 and more; as mean squares, `quiet`: the loudest block of a
+    window that is silent lies below it; `least`: nothing below it is sound. A window of a second
+    and more that sounds from its first 10 ms to its last is kept whole.
 
     Examples
     --------
@@ -166,7 +174,7 @@ def active_range(samples: Floats, rate_hz: int, least: float = 0.0) -> tuple[int
     power = np.convolve(step, np.full(n_steps, 1 / n_steps), "valid")
     loudest = float(power.max())
     threshold = max(loudest * _ratio(RELATIVE_DB), least)
-    if loudest < max(threshold, _ratio(QUIET_DB)):
+    if loudest < max(threshold, quiet):
         return None
     sounding = np.flatnonzero(power >= threshold)
     first, last = int(sounding[0]), int(sounding[-1])
@@ -224,13 +232,14 @@ def _ratio(level_db: float) -> float:
     return math.pow(10, level_db / 10)
 
 
-def _least(halves: Doubles) -> Doubles:
-    """Mean square below which nothing is sound, from the half seconds near a window (..., n)."""
+def _floors(halves: Doubles) -> tuple[Doubles, Doubles]:
+    """`quiet` and `least` of :func:`active_range` from the half seconds near windows (..., n)."""
     around = halves.max(axis=-1)
+    silence = np.minimum(around * _ratio(CONTRAST_DB), _ratio(SILENCE_DB))
     quietest = np.where(halves == _NONE, np.inf, halves).min(axis=-1)
-    is_floor = (quietest <= _ratio(SILENCE_DB)) & (quietest <= around * _ratio(CONTRAST_DB))
-    faint = _ratio(FAINT_DB)
-    return np.where(is_floor, np.maximum(quietest * _ratio(MARGIN_DB), faint), faint)
+    floor = np.where(quietest <= silence, quietest * _ratio(MARGIN_DB), _ratio(FAINT_DB))
+    least = np.maximum(np.maximum(floor, around * _ratio(NEAR_DB)), _ratio(FAINT_DB))
+    return np.maximum(silence, _ratio(QUIET_DB)), least
 
 
 def _spans(
@@ -267,13 +276,13 @@ def _grid_rows(
         return [], 0
     local = np.arange(grid.start, grid.stop) - 2 * origin
     levels = sliding_window_view(power, _BLOCKS)[::_HALF][local]
-    least = _least(sliding_window_view(halves, _BEFORE + 2 + _AFTER)[local])
+    quiet, least = _floors(sliding_window_view(halves, _BEFORE + 2 + _AFTER)[local])
     loudest = levels.max(axis=1)
     threshold = np.maximum(loudest * _ratio(RELATIVE_DB), least)
     whole = (levels[:, 0] >= threshold) & (levels[:, -1] >= threshold)
     energy = levels.mean(axis=1)
     rows: list[Row | None] = []
-    for n in np.flatnonzero(loudest >= np.maximum(threshold, _ratio(QUIET_DB))):
+    for n in np.flatnonzero(loudest >= np.maximum(threshold, quiet)):
         seq = grid[n]
         if whole[n]:
             start_s = seq * GRID_S
@@ -281,7 +290,8 @@ def _grid_rows(
         else:
             begin = (int(local[n]) * rate_hz + 1) // 2
             window = samples[begin : begin + rate_hz]
-            rows.append(_row(window, rate_hz, least[n], seq=seq, start_s=seq * GRID_S))
+            floors = (quiet[n], least[n])
+            rows.append(_row(window, rate_hz, floors, seq=seq, start_s=seq * GRID_S))
     kept = [row for row in rows if row is not None]
     return kept, len(grid) - len(kept)
 
@@ -293,16 +303,17 @@ def _has_rest(n_samples: int, rate_hz: int) -> bool:
     return n_halves < 2 or rest >= SHORTEST_REST_S * rate_hz
 
 
-def _rest_row(samples: Floats, rate_hz: int, origin: int, seq: int, least: float) -> Row | None:
+def _rest_row(samples: Floats, rate_hz: int, origin: int, seq: int, floors: Pair) -> Row | None:
     """Row of the window that ends with the sound, or that is the whole sound."""
     begin = max(0, len(samples) - rate_hz)
     start_s = (origin * rate_hz + begin) / rate_hz
-    return _row(samples[begin:], rate_hz, least, seq=seq, start_s=start_s)
+    return _row(samples[begin:], rate_hz, floors, seq=seq, start_s=start_s)
 
 
-def _row(window: Floats, rate_hz: int, least: float, *, seq: int, start_s: float) -> Row | None:
+def _row(window: Floats, rate_hz: int, floors: Pair, *, seq: int, start_s: float) -> Row | None:
     """Trim one window that begins at `start_s`; None when it is silent."""
-    found = active_range(window, rate_hz, least)
+    quiet, least = (float(floor) for floor in floors)
+    found = active_range(window, rate_hz, quiet=quiet, least=least)
     if found is None:
         return None
     first, end = found
