@@ -1,0 +1,5 @@
+"""``python -m soundkin.cli``."""
+
+from soundkin.cli import main
+
+main()

@@ -1,0 +1,183 @@
+"""`soundkin index`: listen to folders."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from soundkin.cli.app import app
+from soundkin.cli.options import (
+    AsJson,
+    LibraryPath,
+)
+from soundkin.cli.printing import print_json
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from soundkin.facade import IndexReport, Progress
+
+
+@app.command("index")
+def index_command(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders with sounds.", metavar="FOLDER...")
+    ],
+    library: LibraryPath = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", help="Processes that decode.", show_default="one a core"),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on watching for changes.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try the failed files again.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+    timeout_s: Annotated[
+        float,
+        typer.Option("--timeout-s", help="Seconds without progress before a file is given up."),
+    ] = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Listen to folders and remember their sounds; a second run does only what is new.
+
+    Sounds are found by content: moving, renaming and retagging them costs nothing. Nothing is written
+    beside your files. Ctrl-C is safe at any moment; the same command goes on where it stopped.
+    """
+    from soundkin.facade import Library
+
+    with Library.open(library) as opened, _stoppable() as stopped:
+
+        def run(folder: Path) -> IndexReport:
+            with _progress(quiet=as_json) as show:
+                return opened.add(
+                    folder,
+                    jobs=jobs,
+                    retry_failed=retry_failed,
+                    dry_run=dry_run,
+                    timeout_s=timeout_s,
+                    on_progress=show,
+                    stop=stopped.is_set,
+                )
+
+        for folder in folders:
+            report = run(folder)
+            _show_report(report, folder, as_json=as_json)
+            if report.stopped:
+                raise typer.Exit(130)
+        if watch and not dry_run:
+            _watch(folders, run, stopped, as_json=as_json)
+
+
+def _watch(
+    folders: Sequence[Path],
+    run: Callable[[Path], IndexReport],
+    stopped: threading.Event,
+    *,
+    as_json: bool,
+) -> None:
+    """Run again for every folder in which something changed, until Ctrl-C."""
+    from watchfiles import watch
+
+    typer.secho("Watching for changes; Ctrl-C ends it.", err=True)
+    for changes in watch(*folders, stop_event=stopped, debounce=2_000, raise_interrupt=False):
+        paths = [Path(path) for _, path in changes]
+        for folder in folders:
+            if any(
+                path.is_relative_to(folder.resolve()) or path.is_relative_to(folder)
+                for path in paths
+            ):
+                _show_report(run(folder), folder, as_json=as_json)
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into a request to stop cleanly; a second one stops at once."""
+    stopped = threading.Event()
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        stopped.set()
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """Show a line with files done, rate, time left and failures on the error stream."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda _: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[failed]}"),
+    )
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("scan", total=None, rate="", failed="")
+
+        def show(progress: Progress) -> None:
+            elapsed_s = max(progress.elapsed_s, 1e-9)
+            rate = f"{progress.done / elapsed_s:.0f} files/s, {progress.seconds_of_sound / elapsed_s:.0f}x"
+            bar.update(
+                task,
+                description=progress.phase,
+                completed=progress.done,
+                total=progress.total,
+                rate=rate,
+                failed=f"[red]{progress.failed} failed[/red]" if progress.failed else "",
+            )
+
+        yield show
+
+
+def _show_report(report: IndexReport, folder: Path, *, as_json: bool) -> None:
+    """Print what a run did."""
+    if as_json:
+        print_json({"folder": str(folder), **asdict(report)})
+        return
+    if report.dry_run:
+        typer.echo(
+            f"{folder}: {report.found} sounds found; would decode {report.decoded}, "
+            f"{report.unchanged} unchanged, {report.moved} moved, {report.gone} gone. Nothing was written."
+        )
+        return
+    rate = report.seconds_of_sound / report.elapsed_s if report.elapsed_s else 0.0
+    typer.echo(
+        f"{folder}: {report.found} sounds found, {report.embedded} new ({report.segments} segments, "
+        f"{report.silent} silent windows left out), {report.unchanged} unchanged, {report.moved} moved, "
+        f"{report.copied} copies, {report.gone} gone, {report.failed} failed."
+    )
+    if report.decoded:
+        typer.echo(
+            f"{report.seconds_of_sound / 60:.1f} minutes of sound in {report.elapsed_s:.1f} s: "
+            f"{rate:.0f}x real time, {report.decoded / max(report.elapsed_s, 1e-9):.0f} files/s."
+        )
+    if report.failed:
+        typer.echo("`soundkin failures` says which files failed and why.")
+    if report.stopped:
+        typer.echo(
+            "Stopped. Everything up to here is searchable; the same command goes on from here."
+        )
