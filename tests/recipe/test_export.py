@@ -27,6 +27,8 @@ TINY = {
     "autodecompose": ["encoder.size=conv", "encoder.dim=8"],
 }
 
+SLOW = {"doppelganger"}  # the exporter takes its time over a ResNet
+
 
 def sounds(n, samples, seed=0):
     rng = np.random.default_rng(seed)
@@ -36,7 +38,10 @@ def sounds(n, samples, seed=0):
     return (x / np.abs(x).max(axis=1, keepdims=True)).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=TINY)
+MEMBERS = [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in TINY]
+
+
+@pytest.fixture(scope="module", params=MEMBERS)
 def made(request, tmp_path_factory):
     """A network whose batch norms have seen sound, and its space."""
     recipe = load_recipe(request.param, TINY[request.param])
@@ -120,18 +125,23 @@ def test_the_id_knows_the_graph_and_the_card_does_not_matter(made, tmp_path):
         load_onnx_space(tmp_path / file.name)
 
 
-def test_voice_and_content_are_two_spaces(tmp_path):
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["voice", "content"])
+def test_voice_and_content_are_two_spaces(part, tmp_path):
     recipe = load_recipe("autodecompose", ["encoder.size=dense", "encoder.dim=8"])
     model, windows = build_model(recipe), torch.from_numpy(sounds(16, recipe.data.window))
-    spaces = {}
-    for part in ("voice", "content"):
-        file = export_space(model, tmp_path / f"{part}.json", windows=windows, part=part)
-        spaces[part] = load_onnx_space(file)
-        encode = getattr(model, part)
+    space = load_onnx_space(
+        export_space(model, tmp_path / f"{part}.json", windows=windows, part=part)
+    )
+    encoders = {"voice": model.voice, "content": model.content}
+    cosines = {}
+    for name, encode in encoders.items():
         with torch.no_grad():
             expected = normalize(encode(model.frames(windows)).mean(dim=1), dim=1).numpy()
-        assert (spaces[part].embed(windows.numpy()) * expected).sum(axis=1).min() > 0.95
-    assert spaces["voice"].id != spaces["content"].id
+        cosines[name] = (space.embed(windows.numpy()) * expected).sum(axis=1)
+    other = "content" if part == "voice" else "voice"
+    assert cosines[part].min() > 0.95
+    assert cosines[other].max() < 0.9
 
 
 def test_a_learnt_mel_matrix_cannot_be_a_space(tmp_path):
