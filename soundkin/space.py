@@ -274,7 +274,12 @@ def load_space(name: str | Path) -> Space:
             f"no space {str(name)!r}", f"one of {', '.join(names)}, or the path of a .json file"
         )
     try:
-        return _from_settings(json.loads(path.read_text(encoding="utf-8")))
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        if settings["head"].get("kind") == "onnx":
+            from soundkin.space_onnx import onnx_space  # noqa: PLC0415 - it builds on this file
+
+            return onnx_space(settings, path.parent)
+        return _from_settings(settings)
     except (ValueError, KeyError, TypeError) as error:
         raise SpaceError(
             f"{path} does not describe a space ({error})", f"format {FORMAT}"

@@ -78,6 +78,8 @@ class Training:
     elapsed_s: float = 0.0
     rows: list[Row] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    heard: Tensor = field(default_factory=lambda: torch.empty(0))
+    """The waveforms (batch, window) of the last batch; not in the checkpoint."""
 
 
 def train(
@@ -118,6 +120,7 @@ def train(
             break
         rate = recipe.optimiser.lr * rate_factor(share, recipe.optimiser)
         views = draw(state.generator)
+        state.heard = views.a
         loss, x, y = _step(state, recipe, views, rate)
 
         state.step += 1
@@ -135,6 +138,8 @@ def train(
             saved = time.monotonic()
 
     save_checkpoint(state, recipe, out)
+    if not len(state.heard):  # it was finished already
+        state.heard = draw(Generator().manual_seed(recipe.run.seed)).a
     if state.averaged:
         state.model.load_state_dict(state.averaged)
     state.model.eval()

@@ -102,13 +102,14 @@ def export_space(
 ) -> Path:
     """Write a space: settings in `file` (NAME.json) and the graph beside it (NAME.onnx).
 
-    `windows` (n, window): sound it was trained on, 16 and more; it sets the level and proves that
-    graph and torch agree to 1e-4. `part`: which of Autodecompose's encoders; `card`: what to tell
+    `windows` (n, window): sound it was trained on; it sets the level and proves that graph and
+    torch agree to 1e-4. `part`: which of Autodecompose's encoders; `card`: what to tell
     of it. Raises SpaceError when they do not agree.
     """
     file, recipe = Path(file), model.recipe
     model = model.cpu().eval()
-    raw, head, frontend = _head(model, windows.cpu(), part)
+    windows = windows.cpu().repeat(-(-BATCH // len(windows)), 1)
+    raw, head, frontend = _head(model, windows, part)
     valid = torch.full((BATCH,), raw.shape[1])
     valid[1::2] = raw.shape[1] // 2
     graph = _graph(head, raw[:BATCH], valid)

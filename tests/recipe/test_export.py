@@ -18,7 +18,7 @@ from soundkin.errors import SpaceError
 from soundkin.recipe.assemble import build_model
 from soundkin.recipe.export import export_space
 from soundkin.recipe.load import load_recipe
-from soundkin.space_onnx import load_onnx_space
+from soundkin.space import load_space
 
 TINY = {
     "doppelganger": ["encoder.width=4", "encoder.dim=16"],
@@ -27,7 +27,7 @@ TINY = {
     "autodecompose": ["encoder.size=conv", "encoder.dim=8"],
 }
 
-SLOW = {"doppelganger"}  # the exporter takes its time over a ResNet
+SLOW = {"doppelganger", "cochlea", "autodecompose"}  # the exporter takes seconds over each
 
 
 def sounds(n, samples, seed=0):
@@ -55,7 +55,7 @@ def made(request, tmp_path_factory):
         model.eval()
     file = tmp_path_factory.mktemp("space") / f"{request.param}.json"
     export_space(model, file, windows=windows, card={"made": "in a test"})
-    return model, load_onnx_space(file), file
+    return model, load_space(file), file
 
 
 def test_the_space_equals_torch(made):
@@ -116,13 +116,13 @@ def test_the_id_knows_the_graph_and_the_card_does_not_matter(made, tmp_path):
     settings["card"] = {}
     (tmp_path / file.name).write_text(json.dumps(settings))
     (tmp_path / f"{file.stem}.onnx").write_bytes(graph)
-    assert load_onnx_space(tmp_path / file.name).id == space.id
+    assert load_space(tmp_path / file.name).id == space.id
     (tmp_path / f"{file.stem}.onnx").write_bytes(graph + b"\0")
     with pytest.raises(SpaceError, match="is another graph; expected that of the settings"):
-        load_onnx_space(tmp_path / file.name)
+        load_space(tmp_path / file.name)
     (tmp_path / f"{file.stem}.onnx").unlink()
     with pytest.raises(SpaceError, match=r"no graph .*; expected the file beside the settings"):
-        load_onnx_space(tmp_path / file.name)
+        load_space(tmp_path / file.name)
 
 
 @pytest.mark.slow
@@ -130,9 +130,7 @@ def test_the_id_knows_the_graph_and_the_card_does_not_matter(made, tmp_path):
 def test_voice_and_content_are_two_spaces(part, tmp_path):
     recipe = load_recipe("autodecompose", ["encoder.size=dense", "encoder.dim=8"])
     model, windows = build_model(recipe), torch.from_numpy(sounds(16, recipe.data.window))
-    space = load_onnx_space(
-        export_space(model, tmp_path / f"{part}.json", windows=windows, part=part)
-    )
+    space = load_space(export_space(model, tmp_path / f"{part}.json", windows=windows, part=part))
     encoders = {"voice": model.voice, "content": model.content}
     cosines = {}
     for name, encode in encoders.items():

@@ -1,0 +1,137 @@
+"""A recipe -> spaces on disk, with a line that says how it goes: what `soundkin train` calls."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from soundkin.recipe.export import export_space
+from soundkin.recipe.load import load_recipe
+from soundkin.train import train
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from soundkin.recipe.settings import Recipe
+    from soundkin.train import Listener, Row, Training
+
+
+def train_space(
+    recipe: str | Path,
+    out: str | Path,
+    *,
+    changes: tuple[str, ...] | list[str] = (),
+    data: str | Path | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+    labelled: str | Path | None = None,
+    device: str = "cpu",
+    console: Console | None = None,
+) -> list[Path]:
+    """Train a recipe and write what it learnt as spaces: the paths of their settings files.
+
+    `recipe`: a name or a .toml file; `changes`: `section.key=value`; the rest as
+    :func:`soundkin.train.train`. Autodecompose gives two spaces, its voice and its content.
+    """
+    chosen, out = load_recipe(recipe, changes), Path(out)
+    console = console or Console(stderr=True)
+    with progress_line(chosen, console) as listen:
+        state = train(
+            chosen,
+            out,
+            data=data,
+            steps=steps,
+            minutes=minutes,
+            labelled=labelled,
+            device=device,
+            listen=listen,
+        )
+    for warning in state.warnings:
+        console.print(f"[yellow]{warning}[/yellow]")
+    return write_spaces(state, chosen, out, data=data)
+
+
+def write_spaces(
+    state: Training, recipe: Recipe, out: Path, *, data: str | Path | None = None
+) -> list[Path]:
+    """The spaces of a finished training, in its folder: the paths of their settings files."""
+    card = _card(state, recipe, data)
+    if recipe.objective.kind != "autodecompose":
+        file = out / f"{recipe.name}.json"
+        return [export_space(state.model, file, windows=state.heard, card=card)]
+    parts = {
+        "voice": export_space(
+            state.model, out / f"{recipe.name}-voice.json", windows=state.heard, card=card
+        ),
+        "content": export_space(
+            state.model,
+            out / f"{recipe.name}-content.json",
+            windows=state.heard,
+            part="content",
+            card=card,
+        ),
+    }
+    return list(parts.values())
+
+
+@contextmanager
+def progress_line(recipe: Recipe, console: Console) -> Iterator[Listener]:
+    """One line: how far, loss, pairs a second, effective rank, k-NN accuracy, time left."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[said]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+    with progress:
+        task = progress.add_task(recipe.name, total=1.0, said="")
+
+        def listen(row: Row, share: float) -> None:
+            progress.update(task, completed=share, said=said(row))
+
+        yield listen
+        progress.update(task, completed=1.0)
+
+
+def said(row: Row) -> str:
+    """A row in words.
+
+    Examples
+    --------
+    >>> from soundkin.train import Row
+    >>> said(Row(30, 9.0, -1.5, 1e-3, 71.4, 80.2, 0.2, -2.0, 0.5))
+    'step 30, loss -1.5000, 71 pairs/s, rank 80, k-NN 0.500'
+    """
+    parts = [f"step {row.step}", f"loss {row.loss:.4f}", f"{row.pairs_per_s:.0f} pairs/s"]
+    parts.append(f"rank {row.effective_rank:.0f}")
+    if not math.isnan(row.knn):
+        parts.append(f"k-NN {row.knn:.3f}")
+    return ", ".join(parts)
+
+
+def _card(state: Training, recipe: Recipe, data: str | Path | None) -> dict[str, Any]:
+    """What to tell of a space: what it was trained on, for how long, and how that went."""
+    sound = (
+        f"{recipe.data.patch} synthesizer, delta {recipe.data.delta:g}"
+        if recipe.data.source == "synth"
+        else f"the folder {Path(data).name!r}"
+        if data
+        else "sound of its own"
+    )
+    last = state.rows[-1] if state.rows else None
+    return {
+        "trained_on": sound,
+        "pairs": state.step * recipe.run.batch,
+        "steps": state.step,
+        "minutes": round(state.elapsed_s / 60, 1),
+        "loss": None if last is None else round(last.loss, 4),
+        "effective_rank": None if last is None else round(last.effective_rank, 1),
+        "warnings": state.warnings,
+    }
