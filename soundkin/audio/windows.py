@@ -16,7 +16,7 @@ to the sample. A block is sound when it reaches all of
 
 - 40 dB below the loudest block of its window, and 45 dB below the loudest block near it,
 - 3 dB above the noise floor: the loudest block of the quietest half second near the window, if that
-  lies below -55 dB and 20 dB under the loudest block near it,
+  lies 20 dB under the loudest block near it, and the window rises 12 dB above that,
 - -85 dB.
 
 Sound passes in chunks of a minute with context on both sides. Chunks begin at whole seconds, so
@@ -58,8 +58,8 @@ RELATIVE_DB = -40.0
 """A block is sound from this far below the loudest block of its window on, ..."""
 NEAR_DB = -45.0
 """... from this far below the loudest block near the window on ..."""
-MARGIN_DB = 3.0
-"""... from this far above the noise floor on ..."""
+MARGIN_DB, ABOVE_DB = 3.0, 12.0
+"""... from this far above the noise floor on, in a window that rises this far above that ..."""
 FAINT_DB = -85.0
 """... and from this level on."""
 REFINE_DB = 9.0
@@ -69,10 +69,10 @@ _BLOCKS, _HALF = 100, 50  # level blocks in a window, in half a window
 _FINE, _STEPS = 500, 5  # steps in a second, in 10 ms, of the level that runs over one window
 _BEFORE, _AFTER = 10, 2  # half seconds remembered before a window, and looked at behind it
 _NONE = -1.0  # in place of a half second that is not there
+_NOTHING = np.zeros(3)
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
-Pair = tuple[Doubles, Doubles]
 Row = tuple[int, float, float, float, float]  # seq, start_s, end_s, centre_s, mean square
 
 
@@ -142,8 +142,8 @@ def chunks(
         grid = range(2 * begin, n_whole if last else 2 * (begin + chunk_s))
         rows, n_silent = _grid_rows(samples, rate_hz, origin, grid, power=power, halves=halves)
         if last and _has_rest(len(samples), rate_hz):
-            floors = _floors(halves[-_AFTER - _BEFORE - 2 :])
-            row = _rest_row(samples, rate_hz, origin, n_whole, floors)
+            near = _near(halves[-_AFTER - _BEFORE - 2 :])
+            row = _rest_row(samples, rate_hz, origin, n_whole, near)
             rows, n_silent = ([*rows, row], n_silent) if row else (rows, n_silent + 1)
         end_s = origin + len(samples) / rate_hz
         yield Chunk(samples, rate_hz, float(origin), end_s, _as_segments(rows), n_silent)
@@ -152,13 +152,13 @@ def chunks(
 
 
 def active_range(
-    samples: Floats, rate_hz: int, *, quiet: float = 1e-7, least: float = 0.0
+    samples: Floats, rate_hz: int, near: Doubles | None = None
 ) -> tuple[int, int] | None:
     """First sample of the sound in a window and the one behind its last; None for silence.
 
-    `samples` (n,) float32 with n of 1 and more; as mean squares, `quiet`: the loudest block of a
-    window that is silent lies below it; `least`: nothing below it is sound. A window of a second
-    and more that sounds from its first 10 ms to its last is kept whole.
+    `samples` (n,) float32 with n of 1 and more; `near` (3,): what the sound around the window asks
+    of it, as mean squares: of its loudest block, of any block, and the noise floor. A window of a
+    second and more that sounds from its first 10 ms to its last is kept whole.
 
     Examples
     --------
@@ -172,9 +172,8 @@ def active_range(
     step = block_power(samples, rate_hz, _FINE)
     n_steps = min(len(step), _STEPS)
     power = np.convolve(step, np.full(n_steps, 1 / n_steps), "valid")
-    loudest = float(power.max())
-    threshold = max(loudest * _ratio(RELATIVE_DB), least)
-    if loudest < max(threshold, quiet):
+    threshold, sounds = _threshold(power.max(), _NOTHING if near is None else near)
+    if not sounds:
         return None
     sounding = np.flatnonzero(power >= threshold)
     first, last = int(sounding[0]), int(sounding[-1])
@@ -232,14 +231,21 @@ def _ratio(level_db: float) -> float:
     return math.pow(10, level_db / 10)
 
 
-def _floors(halves: Doubles) -> tuple[Doubles, Doubles]:
-    """`quiet` and `least` of :func:`active_range` from the half seconds near windows (..., n)."""
+def _near(halves: Doubles) -> Doubles:
+    """`near` of :func:`active_range` from the half seconds near windows: (..., n) -> (3, ...)."""
     around = halves.max(axis=-1)
-    silence = np.minimum(around * _ratio(CONTRAST_DB), _ratio(SILENCE_DB))
     quietest = np.where(halves == _NONE, np.inf, halves).min(axis=-1)
-    floor = np.where(quietest <= silence, quietest * _ratio(MARGIN_DB), _ratio(FAINT_DB))
-    least = np.maximum(np.maximum(floor, around * _ratio(NEAR_DB)), _ratio(FAINT_DB))
-    return np.maximum(silence, _ratio(QUIET_DB)), least
+    quiet = np.minimum(around * _ratio(CONTRAST_DB), _ratio(SILENCE_DB))
+    floor = np.where(quietest <= around * _ratio(CONTRAST_DB), quietest * _ratio(MARGIN_DB), 0.0)
+    return np.array([quiet, around * _ratio(NEAR_DB), floor])
+
+
+def _threshold(loudest: Doubles, near: Doubles) -> tuple[Doubles, npt.NDArray[np.bool_]]:
+    """Mean square from which a block is sound, and whether a window holds any, by its loudest."""
+    quiet, least, floor = near
+    threshold = np.maximum(np.maximum(loudest * _ratio(RELATIVE_DB), least), _ratio(FAINT_DB))
+    above = np.where(loudest >= floor * _ratio(ABOVE_DB), np.maximum(threshold, floor), threshold)
+    return above, loudest >= np.maximum(np.maximum(above, quiet), _ratio(QUIET_DB))
 
 
 def _spans(
@@ -276,13 +282,13 @@ def _grid_rows(
         return [], 0
     local = np.arange(grid.start, grid.stop) - 2 * origin
     levels = sliding_window_view(power, _BLOCKS)[::_HALF][local]
-    quiet, least = _floors(sliding_window_view(halves, _BEFORE + 2 + _AFTER)[local])
+    near = _near(sliding_window_view(halves, _BEFORE + 2 + _AFTER)[local])
     loudest = levels.max(axis=1)
-    threshold = np.maximum(loudest * _ratio(RELATIVE_DB), least)
+    threshold, sounds = _threshold(loudest, near)
     whole = (levels[:, 0] >= threshold) & (levels[:, -1] >= threshold)
     energy = levels.mean(axis=1)
     rows: list[Row | None] = []
-    for n in np.flatnonzero(loudest >= np.maximum(threshold, quiet)):
+    for n in np.flatnonzero(sounds):
         seq = grid[n]
         if whole[n]:
             start_s = seq * GRID_S
@@ -290,8 +296,7 @@ def _grid_rows(
         else:
             begin = (int(local[n]) * rate_hz + 1) // 2
             window = samples[begin : begin + rate_hz]
-            floors = (quiet[n], least[n])
-            rows.append(_row(window, rate_hz, floors, seq=seq, start_s=seq * GRID_S))
+            rows.append(_row(window, rate_hz, near[:, n], seq=seq, start_s=seq * GRID_S))
     kept = [row for row in rows if row is not None]
     return kept, len(grid) - len(kept)
 
@@ -303,17 +308,16 @@ def _has_rest(n_samples: int, rate_hz: int) -> bool:
     return n_halves < 2 or rest >= SHORTEST_REST_S * rate_hz
 
 
-def _rest_row(samples: Floats, rate_hz: int, origin: int, seq: int, floors: Pair) -> Row | None:
+def _rest_row(samples: Floats, rate_hz: int, origin: int, seq: int, near: Doubles) -> Row | None:
     """Row of the window that ends with the sound, or that is the whole sound."""
     begin = max(0, len(samples) - rate_hz)
     start_s = (origin * rate_hz + begin) / rate_hz
-    return _row(samples[begin:], rate_hz, floors, seq=seq, start_s=start_s)
+    return _row(samples[begin:], rate_hz, near, seq=seq, start_s=start_s)
 
 
-def _row(window: Floats, rate_hz: int, floors: Pair, *, seq: int, start_s: float) -> Row | None:
+def _row(window: Floats, rate_hz: int, near: Doubles, *, seq: int, start_s: float) -> Row | None:
     """Trim one window that begins at `start_s`; None when it is silent."""
-    quiet, least = (float(floor) for floor in floors)
-    found = active_range(window, rate_hz, quiet=quiet, least=least)
+    found = active_range(window, rate_hz, near)
     if found is None:
         return None
     first, end = found
