@@ -1,6 +1,6 @@
 """The patch `world`: sounds that oscillators do not reach.
 
-Five families, each in its own rhythm, are mixed and put into a room:
+Five families, each in its own rhythm, are mixed and put into a room with some hiss:
 
 - `impact`: struck bodies (twelve modes, from membrane to string to bar) with a burst of noise
 - `pluck`: plucked strings (Karplus and Strong 1983)
@@ -117,6 +117,8 @@ ROOM = _knobs(
     ("decay", -4.0, 1.5, "octaves above 1 s", "timbre"),
     ("size", -1.0, 1.0, "octaves", "timbre"),
     ("damping", 0.0, 0.9, "loss of highs", "timbre"),
+    ("hiss", -100.0, -20.0, "dB below the peak", "timbre"),
+    ("hiss_colour", -9.0, -1.0, "octaves of smoothing", "timbre"),
 )
 LEVEL = Parameter("level", 0.0, 1.0, unit="weight", group="timbre")
 

@@ -7,6 +7,8 @@
 # ruff: noqa: ANN001, ANN201 - Numba infers the types; max and min would ask about NaN
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from soundkin.synth.kernels import noise_row, normalise_row, phase_row
@@ -105,6 +107,23 @@ def room_row(out, p, wet, echo, rate_hz):
 
 
 @compiled
+def add_hiss(out, p, noise):
+    """Add a floor of smoothed noise, its level relative to the sound's peak; none below -80 dB."""
+    if p[4] < F(-80.0):
+        return
+    peak = F(0.0)
+    for i in range(out.size):
+        peak = max(peak, abs(out[i]))
+    keep = exp2(p[5])  # of each sample; one minus it of what was before
+    loud = F(math.sqrt((2.0 - np.float64(keep)) / np.float64(keep)))
+    gain = peak * loud * exp2(p[4] * F(0.1660964))
+    smooth = F(0.0)
+    for i in range(out.size):
+        smooth += keep * (noise[i] - smooth)
+        out[i] += gain * smooth
+
+
+@compiled
 def world_rows(out, values, seeds, starts, offsets, slope, rate_hz, control_hz, mode):
     """Every sound of a share of the batch: human values (sounds, parameters) -> `out`."""
     samples, frames = out.shape[1], starts.size
@@ -156,5 +175,7 @@ def world_rows(out, values, seeds, starts, offsets, slope, rate_hz, control_hz, 
                 voice_source(sound, knobs, turns, noise, pitch.max())
                 voice_row(sound, knobs, envelope, starts, rate_hz, filters)
             add_at_peak(out[row], sound, gains[family])
-        room_row(out[row], p[72:76], wet, scratch, rate_hz)
+        room_row(out[row], p[72:78], wet, scratch, rate_hz)
+        noise_row(noise, np.int64(seed + np.int64(0x2545F4914F6CDD)))
+        add_hiss(out[row], p[72:78], noise)
         normalise_row(out[row], mode)

@@ -36,6 +36,7 @@ HUMAN = {
     "air.second_level": 0.0,
     "air.low": 0.0,
     "room.wet": -0.2,
+    "room.hiss": -100.0,
 }
 
 
@@ -70,16 +71,16 @@ def cents(hz: float, midi: float) -> float:
 
 def test_its_table_and_its_families() -> None:
     patch = WorldPatch()
-    assert len(patch.table) == len(set(patch.table.names)) == 76
+    assert len(patch.table) == len(set(patch.table.names)) == 78
     assert all(p.curve == 1 and not p.symmetric for p in patch.table), "so that both priors agree"
     with pytest.raises(InputError, match="no family 'brass'; expected one of impact, pluck"):
-        WorldPatch(without=("brass",)).render(torch.zeros(1, 76), torch.zeros(1).long())
+        WorldPatch(without=("brass",)).render(torch.zeros(1, 78), torch.zeros(1).long())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_each_family_is_finite_audible_and_fresh(family: str) -> None:
     patch = WorldPatch(without=tuple(other for other in FAMILIES if other != family))
-    u = torch.rand(48, 76, generator=torch.Generator().manual_seed(1)).clamp_min(1e-6)
+    u = torch.rand(48, 78, generator=torch.Generator().manual_seed(1)).clamp_min(1e-6)
     x = patch.render(u, torch.arange(48), normalise="none")
     assert x.isfinite().all()
     assert (x.abs().amax(1) < 1e-3).float().mean() <= 0.05
@@ -208,6 +209,25 @@ def test_a_room_rings_as_long_as_asked() -> None:
     level_db = 10 * np.log10(energy / energy[0] + 1e-12)
     places = [int(np.argmax(level_db < mark)) for mark in (-10, -40)]
     assert 2 * (places[1] - places[0]) / RATE == pytest.approx(1.0, rel=0.15)
+
+
+def test_hiss_has_its_level_and_colour() -> None:
+    noise = np.random.default_rng(5).uniform(-1, 1, SAMPLES).astype(F)
+    levels_db, tilts = [], []
+    for colour in (-1.0, -6.0):
+        out = np.zeros(SAMPLES, F)
+        out[0] = 0.5
+        world_mix.add_hiss(out, np.array([0, 0, 0, 0, -40.0, colour], F), noise)
+        hiss = out[1:].astype(float)
+        levels_db.append(10 * np.log10((hiss**2).mean() * 3 / 0.5**2))
+        power = np.abs(np.fft.rfft(hiss)) ** 2
+        tilts.append(power[:800].mean() / power[-800:].mean())
+    assert levels_db == pytest.approx([-40, -40], abs=1.0)
+    assert tilts[0] == pytest.approx(9, rel=0.3), "|H(0) / H(pi)|^2 = ((2 - k) / k)^2"
+    assert tilts[1] > 100
+    out = np.ones(4, F)
+    world_mix.add_hiss(out, np.array([0, 0, 0, 0, -81.0, -1.0], F), noise)
+    assert out.tolist() == [1, 1, 1, 1]
 
 
 def test_an_envelope_rises_falls_and_keeps_its_floor() -> None:
