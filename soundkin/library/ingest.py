@@ -17,7 +17,7 @@ from soundkin.library.knowledge import known_of
 from soundkin.library.roots import Claim, claimed, find
 from soundkin.library.rows import ledger_rows, place_rows, write_sounds
 from soundkin.library.scan import GONE, PRESENT, Entry, Plan, display, is_below, reconcile, scan
-from soundkin.library.store import FRAGMENTS, Store, quote
+from soundkin.library.store import FRAGMENTS, Store, at_paths, quote
 from soundkin.library.workers import Heard, Job, Outcome, Workers
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ COMMIT_S = 4.0
 
 COMMITS_A_TIDY = 64
 """Commits of one run after which small pieces of tables are merged on the way."""
+
+MOVES = 5_000
+"""Moves in one commit."""
 
 GROUP_BYTES = 4_000_000
 GROUP_FILES = 32
@@ -258,10 +261,15 @@ class _Run:
     def _settle(self, plan: Plan, listing: Listing) -> None:
         """Write what needs no decoding: places, what is missing, and the ledger of files that went."""
         touched = [(entry, place.byte_hash, place.sound_id) for entry, place in plan.touched]
-        placed = [*touched, *plan.moved, *plan.copied]
-        self.store.upsert("locations", place_rows(self.root_id, placed))
-        self.store.delete_paths("locations", self.root_id, plan.left)
+        self.store.upsert("locations", place_rows(self.root_id, [*touched, *plan.copied]))
+        for low in range(0, len(plan.moved), MOVES):
+            self.store.upsert(  # a move is one commit: the new place comes as the old one goes
+                "locations",
+                place_rows(self.root_id, plan.moved[low : low + MOVES]),
+                leaving=at_paths(self.root_id, plan.left[low : low + MOVES]),
+            )
         self._mark_gone(plan.gone)
+        placed = [*touched, *plan.moved, *plan.copied]
         here = {entry.path for entry in listing.entries} | {entry.path for entry, _ in listing.odd}
         mine = (path for path in self.ledger if not self.below or is_below(path, [self.below]))
         went = [p for p in mine if p not in here and not is_below(p, listing.unreadable)]

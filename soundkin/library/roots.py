@@ -45,13 +45,17 @@ def claimed(store: Store, path: bytes) -> Iterator[Claim]:
         # one at a time: two indexers of the same new folder must find the same root
         with locks.turn(store.path / "locks" / "roots"):
             known = store.read("roots").to_pylist()
-            claim = find(known, path)
-            if claim is None:
-                claim = Claim(uuid.uuid4().hex[:12], path)
+            claim = find(known, path) or Claim(uuid.uuid4().hex[:12], path)
             held.enter_context(store.indexing(claim.root_id, display(claim.root)))
-            if all(row["root_id"] != claim.root_id for row in known):
-                _lay(store, claim)
-            _adopt_inner(store, claim, known)
+            inner = _inner_roots(known, claim)
+            with contextlib.ExitStack() as also:
+                for row in inner:  # all or none: a busy one is found before anything is written
+                    also.enter_context(store.indexing(row["root_id"], display(row["path"])))
+                if all(row["root_id"] != claim.root_id for row in known):
+                    _lay(store, claim)
+                for row in inner:
+                    below = row["path"][len(_head(claim.root)) :]
+                    _adopt(store, row["root_id"], claim.root_id, below)
         yield claim
 
 
@@ -80,15 +84,15 @@ def _lay(store: Store, claim: Claim) -> None:
     store.upsert("roots", pa.Table.from_pylist([row], schema=SCHEMAS["roots"]))
 
 
-def _adopt_inner(store: Store, claim: Claim, known: Sequence[dict[str, Any]]) -> None:
-    """Adopt every root inside this one, also one that a kill left half adopted."""
+def _inner_roots(known: Sequence[dict[str, Any]], claim: Claim) -> list[dict[str, Any]]:
+    """Return the rows of every other root inside this one, also one that a kill left half adopted."""
     head = _head(claim.root)
-    for row in known:
-        inner: bytes = row["path"]
-        same = inner == claim.root and row["root_id"] != claim.root_id
-        if same or (inner != claim.root and inner.startswith(head)):
-            with store.indexing(row["root_id"], display(inner)):
-                _adopt(store, row["root_id"], claim.root_id, inner[len(head) :])
+    return [
+        row
+        for row in known
+        if row["root_id"] != claim.root_id
+        and (row["path"] == claim.root or row["path"].startswith(head))
+    ]
 
 
 def _adopt(store: Store, inner_id: str, outer_id: str, below: bytes) -> None:

@@ -37,8 +37,8 @@ from soundkin.library.sweep import sweep
 from soundkin.library.tables import (
     KEYS,
     SCHEMAS,
+    at_paths,
     quote,
-    quote_raw,
     vectors_schema,
     vectors_table,
 )
@@ -54,9 +54,9 @@ __all__ = [
     "KEYS",
     "SCHEMAS",
     "Store",
+    "at_paths",
     "guarded",
     "quote",
-    "quote_raw",
     "vectors_schema",
     "vectors_table",
 ]
@@ -202,19 +202,22 @@ class Store:
         if rows.num_rows:
             self._retry(lambda: self.table(name, schema).add(rows))
 
-    def upsert(self, name: str, rows: pa.Table) -> None:
-        """Insert rows or replace those with the same key, in one commit."""
-        if rows.num_rows:
-            self._in_turn(
-                name,
-                lambda: (
-                    self.table(name)
-                    .merge_insert(KEYS[name])
-                    .when_matched_update_all()
-                    .when_not_matched_insert_all()
-                    .execute(rows)
-                ),
-            )
+    def upsert(self, name: str, rows: pa.Table, *, leaving: str = "") -> None:
+        """Insert rows or replace those with the same key, in one commit.
+
+        leaving: a condition; the other rows that meet it are deleted in that very commit.
+        """
+        if not rows.num_rows:
+            return
+
+        def work() -> object:
+            merge = self.table(name).merge_insert(KEYS[name])
+            merge = merge.when_matched_update_all().when_not_matched_insert_all()
+            if leaving:
+                merge = merge.when_not_matched_by_source_delete(leaving)
+            return merge.execute(rows)
+
+        self._in_turn(name, work)
 
     def insert_missing(self, name: str, rows: pa.Table) -> None:
         """Insert the rows whose key is not there yet, in one commit."""
@@ -239,8 +242,7 @@ class Store:
     ) -> None:
         """Delete the rows of some raw paths of a root."""
         for start in range(0, len(paths), block):
-            chosen = quote_raw(paths[start : start + block])
-            self.delete(name, f"root_id = {quote([root_id])} AND path IN ({chosen})")
+            self.delete(name, at_paths(root_id, paths[start : start + block]))
 
     def delete_sounds(
         self, name: str, sound_ids: Sequence[str], *, before: int | None = None, block: int = 5_000

@@ -117,10 +117,11 @@ def quote(values: Iterable[str]) -> str:
     return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
 
 
-def quote_raw(values: Iterable[bytes]) -> str:
-    r"""Return raw bytes as the inside of an SQL ``IN (...)``.
+def at_paths(root_id: str, paths: Iterable[bytes]) -> str:
+    r"""Return the condition for rows at some raw paths of a root.
 
-    >>> quote_raw([b"a\xff", b""])
-    "X'61ff', X''"
+    >>> at_paths("r", [b"a\xff"])
+    "root_id = 'r' AND path IN (X'61ff')"
     """
-    return ", ".join(f"X'{value.hex()}'" for value in values)
+    hexes = ", ".join(f"X'{path.hex()}'" for path in paths)
+    return f"root_id = {quote([root_id])} AND path IN ({hexes})"
