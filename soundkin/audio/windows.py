@@ -179,14 +179,19 @@ def active_range(
     first, last = int(sounding[0]), int(sounding[-1])
     if len(samples) >= rate_hz and first == 0 and last == len(power) - 1:
         return 0, len(samples)
+    first += int(np.argmax(step[first:] >= threshold))
+    last += int(np.flatnonzero(step[last : last + n_steps] >= threshold)[-1])
     loud = math.sqrt(threshold * _ratio(REFINE_DB))
-    begin, end = (_edge(step, rate_hz, _FINE) for step in (first, first + n_steps))
-    onset = np.flatnonzero(np.abs(samples[begin:end]) >= loud)
-    start = begin + int(onset[0]) if len(onset) else begin
-    begin, end = (_edge(step, rate_hz, _FINE) for step in (last, last + n_steps))
-    begin = max(begin, start)
-    release = np.flatnonzero(np.abs(samples[begin:end]) >= loud)
-    return start, begin + int(release[-1]) + 1 if len(release) else min(end, len(samples))
+
+    def peaks(begin: int, end: int) -> npt.NDArray[np.int64]:
+        """Samples that stand out in some steps."""
+        at = _edge(max(begin, 0), rate_hz, _FINE)
+        return at + np.flatnonzero(np.abs(samples[at : _edge(end, rate_hz, _FINE)]) >= loud)
+
+    onset, release = peaks(first - 1, first + 1), peaks(last, last + 2)
+    start = int(onset[0]) if len(onset) else _edge(first, rate_hz, _FINE)
+    end = int(release[-1]) + 1 if len(release) else _edge(last + 1, rate_hz, _FINE)
+    return start, min(end, len(samples))
 
 
 def block_power(samples: Floats, rate_hz: int, per_second: int = 100) -> Doubles:
