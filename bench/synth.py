@@ -8,6 +8,7 @@ a process of its own, with an interpreter that has it (`--synthax-python`; witho
 out). Rounds take turns, so that a busy machine is busy for all; the best round counts. Every
 process is bound to the cores of its column. SynthAX renders given parameters and plays the same
 stretch of noise in every sound; ours counts the way from u to human values, fresh noise and levels.
+torchsynth, the other peer, no longer imports (it wants pkg_resources) and is not measured.
 """
 
 from __future__ import annotations

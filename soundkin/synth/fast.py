@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from soundkin.synth.patches import CONTROL_HZ
+from soundkin.synth.patches import CONTROL_HZ, NORMALISE
 from soundkin.synth.plain import parts_of
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from soundkin.synth.patches import Normalise, OscillatorPatch
 
 Floats = npt.NDArray[np.float32]
-
-MODES: dict[Normalise, int] = {"none": 0, "clip": 1, "peak": 2}
-"""How the kernels number what is done with a sound's peak."""
 
 WAVES = {"sine": 0, "square_saw": 1}
 
@@ -85,7 +82,7 @@ def render(
         *blocks(patch.frames, patch.samples),
         np.float32(patch.rate_hz),
         np.float32(CONTROL_HZ),
-        MODES[normalise],
+        NORMALISE.index(normalise),
     )
     out = torch.empty(len(u), patch.samples)
     share_out(lambda *rows: kernels.render_rows(*rows, *settings), [out.numpy(), *by_module])

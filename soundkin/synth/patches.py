@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 CONTROL_HZ = 480.0
 """How often modulation is computed."""
 
-Normalise = Literal["peak", "clip", "none"]
-"""Per sound: to a peak of 1; only when above 1 (as published); as mixed."""
+Normalise = Literal["none", "clip", "peak"]
+"""Per sound: as mixed; only when above 1 (as published); to a peak of 1."""
+NORMALISE: tuple[Normalise, ...] = ("none", "clip", "peak")
 
 Columns = npt.NDArray[np.int64]
 
@@ -167,7 +168,7 @@ class OscillatorPatch:
 
         float32 in [-1, 1] unless `normalise` is "none". Takes the compiled path on the CPU when no
         gradient is asked for and numba is there; `plain` asks for the differentiable one.
-        Raises InputError for parameters of another width.
+        Raises InputError for parameters of another width or an unknown `normalise`.
 
         Examples
         --------
@@ -179,9 +180,16 @@ class OscillatorPatch:
         import soundkin.synth.fast  # noqa: PLC0415 - they import us
         import soundkin.synth.plain  # noqa: PLC0415
 
+        check_normalise(normalise)
         quick = not plain and soundkin.synth.fast.can_render(u)
         render = soundkin.synth.fast.render if quick else soundkin.synth.plain.render
         return render(self, u, seeds, normalise=normalise)
+
+
+def check_normalise(normalise: str) -> None:
+    """Raise InputError for a word that is not in `NORMALISE`."""
+    if normalise not in NORMALISE:
+        raise InputError(f"a level by {normalise!r}", f"one of {', '.join(NORMALISE)}")
 
 
 def make_patch(
@@ -194,10 +202,11 @@ def make_patch(
     fm_sine: int = 1,
     fm_square_saw: int = 1,
     noise_curve: float = 1.0,
+    without: tuple[str, ...] = (),
 ) -> Patch:
-    """A patch by name; the counts are those of `parametric`.
+    """A patch by name; the counts are those of `parametric`, `without` the families `world` omits.
 
-    Raises InputError for an unknown name, a rate below 4,000 Hz, no length, or no oscillator.
+    Raises InputError for an unknown name, a rate below 4,000 Hz, no length, no oscillator or fewer.
 
     Examples
     --------
@@ -210,7 +219,7 @@ def make_patch(
     if name == "world":
         from soundkin.synth.world import WorldPatch  # noqa: PLC0415 - it imports us
 
-        return WorldPatch(rate_hz=rate_hz, duration_s=duration_s)
+        return WorldPatch(rate_hz, duration_s, without)
     if name in {"voice", "voice-fm"}:
         oscillators = [Oscillator("sine"), Oscillator("square_saw")]
         if name == "voice-fm":
@@ -221,8 +230,8 @@ def make_patch(
         oscillators += [Oscillator("square_saw", drives_carrier=True)] * fm_square_saw
     else:
         raise InputError(f"no patch {name!r}", f"one of {', '.join(PATCHES)}")
-    if not oscillators:
-        raise InputError("a parametric patch of no oscillator", "one oscillator and more")
+    if not oscillators or min(sine, square_saw, fm_sine, fm_square_saw) < 0:
+        raise InputError("a parametric patch of no oscillator or fewer", "one oscillator and more")
     return OscillatorPatch(
         name,
         tuple(oscillators),

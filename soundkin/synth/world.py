@@ -28,7 +28,7 @@ import torch
 
 from soundkin.errors import InputError
 from soundkin.synth.parameters import Group, Parameter, ParameterTable, prefixed
-from soundkin.synth.patches import CONTROL_HZ
+from soundkin.synth.patches import CONTROL_HZ, NORMALISE, check_normalise
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -166,10 +166,12 @@ class WorldPatch:
         """Parameters (batch, parameters) in [0, 1] and int64 seeds (batch,) -> (batch, samples).
 
         float32 in [-1, 1] unless `normalise` is "none"; on the device of `u`, though rendered on the
-        CPU. Raises InputError for parameters of another width, an unknown family, or no numba.
+        CPU. Raises InputError for parameters of another width, an unknown family or `normalise`, or
+        no numba.
         """
         from soundkin.synth import fast  # noqa: PLC0415 - it imports patches
 
+        check_normalise(normalise)
         if not fast.has_numba():
             raise InputError(
                 "no numba", "it, for the patch 'world'", "pip install 'soundkin[train]'"
@@ -184,7 +186,7 @@ class WorldPatch:
             *fast.blocks(self.frames, self.samples),
             np.float32(self.rate_hz),
             np.float32(CONTROL_HZ),
-            fast.MODES[normalise],
+            NORMALISE.index(normalise),
         )
         arrays = [out.numpy(), np.ascontiguousarray(values), seeds.long().cpu().numpy()]
         fast.share_out(lambda *rows: world_mix.world_rows(*rows, *settings), arrays)

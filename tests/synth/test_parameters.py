@@ -121,5 +121,11 @@ def test_what_cannot_be_asked() -> None:
         make_patch("organ")
     with pytest.raises(InputError, match="no oscillator"):
         make_patch("parametric", sine=0, square_saw=0, fm_sine=0, fm_square_saw=0)
+    with pytest.raises(InputError, match="no oscillator or fewer"):
+        make_patch("parametric", sine=-1)
+    for name in ("voice", "world"):
+        patch = make_patch(name)
+        with pytest.raises(InputError, match="a level by 'loud'; expected one of none, clip, peak"):
+            patch.render(torch.zeros(1, 78), torch.zeros(1).long(), normalise="loud")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="4000 Hz and more"):
         make_patch("voice", rate_hz=100)
