@@ -32,8 +32,9 @@ STILL_HERE_EVERY_S = 15.0
 def encode(event: str, data: BaseModel) -> str:
     r"""Return one event as it goes over the wire.
 
+    >>> from soundkin.serve.models import Counts
     >>> encode("counts", Counts(sounds=1, segments=2, failures=0))
-    'event: counts\ndata: {"sounds":1,"segments":2,"failures":0}\n\n'
+    'event: counts\ndata: {"sounds":1,"segments":2,"failures":0,"indexing":false}\n\n'
     """
     return f"event: {event}\ndata: {data.model_dump_json()}\n\n"
 

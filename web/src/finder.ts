@@ -15,10 +15,11 @@ export interface Found {
   query: readonly api.QueryPartOut[];
 }
 
+/** Nothing found, or nothing asked yet. */
+export const NONE: Found = { source: null, status: "", remark: "", query: [] };
+
 const HITS = 200;
 
-export const DROP_AGAIN =
-  "Dropped files are never kept, so this address cannot bring the sound back.";
 export const NOTHING_CLOSE = "Nothing close here. These are the nearest sounds, but none of them is close to the query.";
 
 function scopeOf(view: View): api.ScopeIn {
@@ -32,7 +33,7 @@ export async function find(
   signal: AbortSignal,
   onLoad: () => void,
 ): Promise<Found> {
-  if (view.drop !== null && !dropped) return { source: null, status: "", remark: DROP_AGAIN, query: [] };
+  if (view.drop !== null && !dropped) return NONE;
   return isSimilar(view) ? similar(view, dropped, signal) : browse(view, signal, onLoad);
 }
 
@@ -55,10 +56,15 @@ async function similar(view: View, dropped: Dropped | null, signal: AbortSignal)
   const { hits, considered, space, elapsed_ms } = answer;
   return {
     source: new HitRows(hits),
-    status: `${countText(hits.length)} nearest · ${countOf(considered, "segment")} compared · ${space} · ${Math.max(1, Math.round(elapsed_ms))} ms`,
+    status: `${countText(hits.length)} nearest · ${countOf(considered, "segment")} compared · ${spaceName(space)} · ${Math.max(1, Math.round(elapsed_ms))} ms`,
     remark: answer.nothing_close && hits.length ? NOTHING_CLOSE : "",
     query: answer.query,
   };
+}
+
+/** A space's name without the hash of its settings. */
+function spaceName(id: string): string {
+  return id.replace(/-[0-9a-f]{8}$/, "");
 }
 
 function itemOf(item: View["like"][number]): api.ItemIn {

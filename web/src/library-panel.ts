@@ -33,7 +33,7 @@ export function emptyLibrary(onStarted: () => void): HTMLElement {
   return el(
     "div",
     {},
-    el("h1", {}, "This library is empty"),
+    el("h2", {}, "This library is empty"),
     el("p", {}, "Point it at a folder of sound; search works while it is being indexed. Nothing is written beside your files."),
     folderForm(onStarted),
     el("p", { class: "dim" }, "From a terminal: ", el("code", {}, "soundkin index FOLDER")),

@@ -1,57 +1,57 @@
 // The page put together: a view of the navigator becomes rows, a selected row is heard.
 
 import * as api from "./api";
-import { cutBuffer, DropStore, listenDrop } from "./drop";
+import { Audition, QUERY } from "./audition";
+import { commandsOf } from "./commands";
 import { el } from "./dom";
+import { DropStore, listenDrop } from "./drop";
+import { dropAgain, nobodyElse, nothingFound, wentWrong } from "./empty";
+import { type Found, find, NONE } from "./finder";
 import { countOf, countText } from "./format";
-import { find, type Found } from "./finder";
-import { focusOf, Keys } from "./keys";
 import { keySheet } from "./key-sheet";
+import { focusOf, Keys } from "./keys";
 import { emptyLibrary, LibraryPanel } from "./library-panel";
-import { errorText, Notice } from "./notice";
-import { PeakStore, peaksOf } from "./peaks";
-import { Player, type Take, pieces } from "./player";
+import { Notice } from "./notice";
+import { PeakStore } from "./peaks";
 import { PlayerBar } from "./player-bar";
 import { followEvents, Progress } from "./progress";
 import { QueryBar } from "./query-bar";
-import { QueryPanel, type Subject } from "./query-panel";
+import { QueryPanel } from "./query-panel";
 import { FAVOURITE, Results } from "./results";
 import { HitRows, type Row } from "./rows";
-import { SliceStore } from "./slices";
 import { browserPlace, type Cut, EMPTY, isSimilar, Navigator, sameRows, similarTo, type View } from "./state";
+import { Subjects } from "./subject";
 
-const QUERY = "query";
-const PEAK_PAIRS = 800;
 const AT_MS = 150;
 
 export class Page {
   readonly navigator = new Navigator(browserPlace());
-  readonly player = new Player();
   readonly results: Results;
-  #slices = new SliceStore(api.slice, (data) => this.player.decode(data));
+  #audition = new Audition();
   #peaks = new PeakStore(api.peaks);
+  #subjects = new Subjects(this.#audition, this.#peaks);
   #drops = new DropStore();
-  #sounds = new Map<string, Promise<api.SoundOut>>();
   #notice = new Notice();
   #bar: QueryBar;
   #query: QueryPanel;
   #playerBar: PlayerBar;
   #progress: Progress;
   #panel = new LibraryPanel();
+  #keys: Keys;
   #sheet: HTMLDialogElement;
   #news = el("button", { type: "button", class: "news", hidden: true });
-  #keys: Keys;
-  #found: Found = { source: null, status: "", remark: "", query: [] };
+  #found: Found = NONE;
   #search = new AbortController();
+  #library: api.LibraryOut | null = null;
   #counts: api.Counts | null = null;
   #shownSounds: number | null = null;
   #shownDrop: number | null = null;
-  #library: api.LibraryOut | null = null;
   #frame = 0;
   #atTimer = 0;
 
   constructor(host: HTMLElement) {
     const { navigator } = this;
+    const tell = (error: unknown) => this.#notice.tell(error);
     this.results = new Results(this.#peaks, {
       onSelect: (index, play) => this.select(index, play),
       onSeek: (index, second) => this.#seek(index, second),
@@ -59,28 +59,29 @@ export class Page {
       onSimilar: (row) => this.#similar(row),
       onFavourite: (row) => void this.#favourite(row),
       onFurther: (row) => this.#further(row),
-      onFolder: (folder) => navigator.go({ ...navigator.view, folders: [folder], at: null }),
-      onTag: (tag) => navigator.go({ ...navigator.view, tags: [...new Set([...navigator.view.tags, tag])], at: null }),
+      onFolder: (folder) => this.#narrow({ folders: [folder] }),
+      onTag: (tag) => this.#narrow({ tags: [...new Set([...navigator.view.tags, tag])] }),
     });
     this.#bar = new QueryBar({
       onText: (text) => this.#text(text),
       onFile: (file) => void this.drop(file),
       onView: (view) => navigator.go(view),
-      onLibrary: () => void this.#panel.open().catch((error: unknown) => this.#notice.tell(error)),
+      onLibrary: () => void this.#panel.open().catch(tell),
       onKeys: () => this.#sheet.showModal(),
       onLeave: () => this.results.grid.focus(),
     });
     this.#query = new QueryPanel({
       onCut: (cut) => this.#cut(cut),
       onPlay: (cut) => this.#playQuery(cut),
-      onClear: () => navigator.go({ ...navigator.view, like: [], drop: null, cut: null, at: null }),
+      onClear: () => this.#narrow({ like: [], drop: null, cut: null }),
     });
     this.#playerBar = new PlayerBar(this.player, () => this.#playOrStop(), (text) => this.#notice.say(text));
-    this.#progress = new Progress(() => void api.stopIndex().catch((error: unknown) => this.#notice.tell(error)));
-    this.#keys = new Keys(this.#commands());
+    this.#progress = new Progress(() => void api.stopIndex().catch(tell));
+    this.#keys = this.#bindKeys();
     this.#sheet = keySheet(this.#keys);
     this.#news.addEventListener("click", () => void this.load());
     host.append(
+      el("h1", { class: "unseen" }, "Soundkin"),
       this.#bar.root,
       this.#progress.root,
       this.#query.root,
@@ -92,6 +93,10 @@ export class Page {
       this.#sheet,
       el("div", { class: "drop-veil", aria: { hidden: "true" } }, "Drop to find sounds like it"),
     );
+  }
+
+  get player() {
+    return this.#audition.player;
   }
 
   /** Listen, and show what the address asks for. */
@@ -124,6 +129,7 @@ export class Page {
   /** Fetch and show the rows of the present view. */
   async load(): Promise<void> {
     this.#search.abort();
+    clearTimeout(this.#atTimer);
     const search = (this.#search = new AbortController());
     const { view } = this.navigator;
     this.#news.hidden = true;
@@ -137,8 +143,8 @@ export class Page {
       this.#show(found, view);
     } catch (error) {
       if (search.signal.aborted) return;
-      this.#show({ source: null, status: "", remark: "", query: [] }, view);
-      this.results.showEmpty(this.#wentWrong(error));
+      this.#show(NONE, view);
+      this.results.showEmpty(wentWrong(error, () => void this.load()));
     } finally {
       if (!search.signal.aborted) this.results.busy(false);
     }
@@ -162,39 +168,41 @@ export class Page {
     this.results.select(index);
     const row = this.results.row();
     if (!row) return;
-    if (play) this.#play(row);
+    if (play) this.#audition.play(row);
     this.#preload();
     this.#showNow();
     clearTimeout(this.#atTimer);
-    this.#atTimer = window.setTimeout(() => {
-      const { view } = this.navigator;
-      if (view.at !== row.key) this.navigator.go({ ...view, at: row.key }, { replace: true });
-    }, AT_MS);
+    this.#atTimer = window.setTimeout(() => this.#remember(), AT_MS);
   }
 
-  #commands() {
-    const move = (by: () => number) => () => this.select(this.results.selected + by(), true);
+  /** Put the selected row into the address, once one rests on it. */
+  #remember(): void {
+    const { view } = this.navigator;
+    const at = this.results.row()?.key ?? null;
+    if (view.at !== at) this.navigator.go({ ...view, at }, { replace: true });
+  }
+
+  #bindKeys(): Keys {
     const withRow = (then: (row: Row) => void) => () => {
       const row = this.results.row();
       if (row) then(row);
     };
-    return [
-      { keys: ["ArrowDown", "j"], label: "next sound, heard", run: move(() => 1) },
-      { keys: ["ArrowUp", "k"], label: "previous sound, heard", run: move(() => -1) },
-      { keys: ["PageDown"], label: "a page down", run: move(() => this.results.pageRows) },
-      { keys: ["PageUp"], label: "a page up", run: move(() => -this.results.pageRows) },
-      { keys: ["Home"], label: "first sound", run: () => this.select(0, true) },
-      { keys: ["End"], label: "last sound", run: () => this.select(this.results.count - 1, true) },
-      { keys: [" "], label: "play and stop", run: () => this.#playOrStop() },
-      { keys: ["Escape"], label: "stop", run: () => this.player.stop() },
-      { keys: ["l"], label: "loop on and off", run: () => this.player.toggleLoop() },
-      { keys: ["s"], label: "find similar sounds", run: withRow((row) => this.#similar(row)) },
-      { keys: ["f"], label: "favourite on and off", run: withRow((row) => void this.#favourite(row)) },
-      { keys: ["ArrowRight"], label: "show further hits in this sound", run: withRow((row) => this.#further(row, true)) },
-      { keys: ["ArrowLeft"], label: "fold them again", run: withRow((row) => this.#further(row, false)) },
-      { keys: ["/"], label: "to the search box", run: () => this.#bar.focus() },
-      { keys: ["?"], label: "these keys", run: () => this.#sheet.showModal() },
-    ];
+    const move = (by: number) => this.select(this.results.selected + by, true);
+    const commands = commandsOf({
+      move,
+      page: (by) => move(by * this.results.pageRows),
+      first: () => this.select(0, true),
+      last: () => this.select(this.results.count - 1, true),
+      playOrStop: () => this.#playOrStop(),
+      stop: () => this.player.stop(),
+      loop: () => this.player.toggleLoop(),
+      similar: withRow((row) => this.#similar(row)),
+      favourite: withRow((row) => void this.#favourite(row)),
+      unfold: (open) => withRow((row) => this.#further(row, open))(),
+      search: () => this.#bar.focus(),
+      sheet: () => this.#sheet.showModal(),
+    });
+    return new Keys(commands);
   }
 
   #onKey(event: KeyboardEvent): void {
@@ -207,7 +215,7 @@ export class Page {
 
   #show(found: Found, view: View): void {
     this.#found = found;
-    this.results.say(found.status, found.source ? found.remark : "");
+    this.results.say(found.status, found.remark);
     this.results.show(found.source, view.at);
     const count = found.source?.count ?? 0;
     this.#shownSounds = this.#counts?.sounds ?? this.#shownSounds;
@@ -217,27 +225,16 @@ export class Page {
   }
 
   #whyEmpty(found: Found, view: View): HTMLElement | null {
-    if (!found.source) return found.remark ? this.#dropAgain(found.remark) : null;
-    const filtered = view.text !== "" || view.folders.length > 0 || view.tags.length > 0;
-    if (!filtered && !isSimilar(view)) return emptyLibrary(() => void this.#loadLibrary());
-    const clear = el("button", { type: "button" }, "Clear the filters");
-    clear.addEventListener("click", () => {
-      this.navigator.go({ ...this.navigator.view, text: "", folders: [], tags: [], at: null });
-    });
-    const text = view.text ? `No sound has “${view.text}” in its name, tags or folder` : "No other sound is here";
-    return el("div", {}, el("h1", {}, text), filtered ? clear : "");
+    if (!found.source) return view.drop === null ? null : dropAgain(() => this.#bar.choose());
+    if (view.text !== "" || view.folders.length > 0 || view.tags.length > 0) {
+      return nothingFound(view.text, () => this.#narrow({ text: "", folders: [], tags: [] }));
+    }
+    return isSimilar(view) ? nobodyElse() : emptyLibrary(() => void this.#loadLibrary());
   }
 
-  #wentWrong(error: unknown): HTMLElement {
-    const again = el("button", { type: "button" }, "Try again");
-    again.addEventListener("click", () => void this.load());
-    return el("div", { aria: { role: "alert" } }, el("h1", {}, "That did not work"), el("p", {}, errorText(error)), again);
-  }
-
-  #dropAgain(remark: string): HTMLElement {
-    const choose = el("button", { type: "button", class: "main" }, "Choose a sound");
-    choose.addEventListener("click", () => this.#bar.choose());
-    return el("div", {}, el("h1", {}, "Drop the file again"), el("p", {}, remark), choose);
+  /** Go to the present view with something changed, and no row selected. */
+  #narrow(change: Partial<View>): void {
+    this.navigator.go({ ...this.navigator.view, ...change, at: null });
   }
 
   #text(text: string): void {
@@ -276,56 +273,33 @@ export class Page {
     const head = source.toggle(row.key, open);
     if (head === null) return;
     this.results.refresh();
-    this.results.select(Math.max(0, source.indexOf(source.indexOf(row.key) >= 0 ? row.key : head)));
-    this.#showNow();
+    this.select(Math.max(0, source.indexOf(source.indexOf(row.key) >= 0 ? row.key : head)), false);
   }
 
   // -- hearing ----------------------------------------------------------------------------------------
 
-  #take(row: Row, startS = row.startS, endS = row.endS): Take {
-    const load = (from: number, to: number) => this.#slices.get(row.soundId, from, to);
-    return { key: row.key, soundId: row.soundId, name: row.name, startS, endS, load };
-  }
-
-  #play(row: Row): void {
-    void this.player.play(this.#take(row));
-  }
-
   #seek(index: number, second: number): void {
     this.select(index, false);
     const row = this.results.row(index);
-    if (row) void this.player.play(this.#take(row, Math.min(second, row.durationS - 0.02), row.durationS));
+    if (row) this.#audition.play(row, second);
   }
 
   #playOrStop(): void {
     const row = this.results.row() ?? this.results.row(0);
     if (this.player.take) this.player.stop();
     else if (this.results.selected < 0) this.select(0, true);
-    else if (row) this.#play(row);
+    else if (row) this.#audition.play(row);
   }
 
   #playQuery(cut: Cut): void {
-    const { view } = this.navigator;
-    const dropped = this.#drops.get(this.navigator.dropNumber);
+    const { view, dropNumber } = this.navigator;
     const soundId = view.like[0]?.soundId ?? null;
-    const buffer = dropped?.buffer;
-    const load = async (from: number, to: number) => {
-      if (buffer) return cutBuffer(buffer, from, to);
-      if (soundId) return this.#slices.get(soundId, from, to);
-      throw new DOMException("cannot be decoded here", "EncodingError");
-    };
-    const name = view.drop ?? "the query";
-    void this.player.play({ key: QUERY, soundId, name, startS: cut.startS, endS: cut.endS, load });
+    this.#audition.playQuery(view.drop ?? "the query", cut, soundId, this.#drops.get(dropNumber));
   }
 
-  /** Have the neighbours' first samples ready, so that an arrow key is heard at once. */
   #preload(): void {
-    if (!this.player.ready) return;
-    for (const by of [1, -1, 2]) {
-      const row = this.results.row(this.results.selected + by);
-      const first = row && row.state === "present" ? pieces(row.startS, row.endS)[0] : undefined;
-      if (row && first) this.#slices.get(row.soundId, ...first).catch(() => {});
-    }
+    const { selected } = this.results;
+    this.#audition.prepare([1, -1, 2].map((by) => this.results.row(selected + by)));
   }
 
   #showNow(): void {
@@ -340,53 +314,11 @@ export class Page {
     step();
   }
 
-  // -- the query on top -------------------------------------------------------------------------------
-
   async #showQuery(view: View, signal: AbortSignal): Promise<void> {
-    try {
-      const subject = await this.#subject(view, signal);
-      if (!signal.aborted) this.#query.show(subject);
-    } catch {
-      if (!signal.aborted) this.#query.show(null);
-    }
-  }
-
-  async #subject(view: View, signal: AbortSignal): Promise<Subject | null> {
     const number = this.navigator.dropNumber;
-    const dropped = this.#drops.get(number);
-    if (view.drop !== null && dropped) {
-      const { buffer, file } = dropped;
-      return {
-        key: `drop-${number}`,
-        name: file.name,
-        durationS: buffer?.duration ?? 0,
-        cut: view.cut,
-        note: buffer ? "" : "(this browser cannot draw or play this format; the search works)",
-        peaks: buffer && peaksOf(buffer.getChannelData(0), PEAK_PAIRS),
-        samples: buffer && (async (from, to) => cutBuffer(buffer, from, to)),
-      };
-    }
-    const item = view.like[0];
-    if (!item) return null;
-    const sound = await this.#sound(item.soundId);
-    if (!this.#peaks.get(item.soundId)) this.#peaks.want(item.soundId, () => void this.#showQuery(view, signal));
-    const cut = item.startS === null || item.endS === null ? null : { startS: item.startS, endS: item.endS };
-    return {
-      key: item.soundId,
-      name: sound.name,
-      durationS: sound.duration_s,
-      cut,
-      note: view.like.length > 1 ? `and ${countOf(view.like.length - 1, "other")}` : "",
-      peaks: this.#peaks.get(item.soundId),
-      samples: (from, to) => this.#slices.get(item.soundId, from, to),
-    };
-  }
-
-  #sound(soundId: string): Promise<api.SoundOut> {
-    const known = this.#sounds.get(soundId) ?? api.sound(soundId);
-    known.catch(() => this.#sounds.delete(soundId));
-    this.#sounds.set(soundId, known);
-    return known;
+    const again = () => void this.#showQuery(view, signal);
+    const subject = await this.#subjects.of(view, this.#drops.get(number), number, again).catch(() => null);
+    if (!signal.aborted) this.#query.show(subject);
   }
 
   // -- the library ------------------------------------------------------------------------------------
@@ -407,6 +339,7 @@ export class Page {
 
   #onCounts(counts: api.Counts): void {
     this.#counts = counts;
+    this.#progress.elsewhere(counts);
     if (this.#library) this.#bar.showLibrary(this.#library.name, countOf(counts.sounds, "sound"), this.#library.spaces);
     this.#shownSounds ??= counts.sounds;
     const more = counts.sounds - this.#shownSounds;

@@ -49,6 +49,15 @@ export class Progress {
     this.root = el("div", { class: "progress", hidden: true }, this.#bar, this.#text, this.#stop);
   }
 
+  /** Say that another process indexes into this library, as long as this server does not. */
+  elsewhere(counts: Counts): void {
+    if (this.#ran) return;
+    this.root.hidden = !counts.indexing;
+    this.#stop.hidden = true;
+    this.#bar.removeAttribute("value");
+    setText(this.#text, `Another process is indexing · ${countOf(counts.sounds, "sound")} so far`);
+  }
+
   show(state: IndexState): void {
     const running = state.state === "running";
     if (!running && !this.#ran) return;
@@ -61,7 +70,12 @@ export class Progress {
       this.#bar.value = state.done;
     } else this.#bar.removeAttribute("value");
     setText(this.#text, running ? progressText(state) : endText(state));
-    if (!running) this.#timer = window.setTimeout(() => (this.root.hidden = true), ENDED_MS);
+    if (!running) this.#timer = window.setTimeout(() => this.#end(), ENDED_MS);
+  }
+
+  #end(): void {
+    this.root.hidden = true;
+    this.#ran = false;
   }
 }
 

@@ -114,7 +114,6 @@ export class Results {
     if (!this.count) return;
     this.selected = Math.max(0, Math.min(index, this.count - 1));
     this.#list.scrollTo(this.selected);
-    this.#list.refresh();
     this.#markSelected();
   }
 
@@ -129,7 +128,7 @@ export class Results {
   playhead(key: string | null, second: number | null): void {
     if (key !== this.#playing) {
       this.#playing = key;
-      this.#list.refresh();
+      for (const view of this.#list.views) this.#markPlaying(view);
     }
     const index = key === null ? -1 : (this.#source?.indexOf(key) ?? -1);
     const view = this.#list.viewOf(index);
@@ -140,9 +139,18 @@ export class Results {
   }
 
   #markSelected(): void {
+    for (const view of this.#list.views) {
+      view.root.setAttribute("aria-selected", String(view.index === this.selected));
+    }
     const view = this.#list.viewOf(this.selected);
     if (view) this.grid.setAttribute("aria-activedescendant", view.root.id);
     else this.grid.removeAttribute("aria-activedescendant");
+  }
+
+  #markPlaying(view: View): void {
+    const heard = this.#playing !== null && this.row(view.index)?.key === this.#playing;
+    view.root.classList.toggle("playing", heard);
+    view.head.hidden = !heard;
   }
 
   #onClick(event: MouseEvent): void {
@@ -232,8 +240,7 @@ export class Results {
     root.setAttribute("aria-selected", String(index === this.selected));
     root.classList.toggle("loading", !row);
     root.classList.toggle("child", row?.child ?? false);
-    root.classList.toggle("playing", row !== null && row.key === this.#playing);
-    view.head.hidden = row === null || row.key !== this.#playing;
+    this.#markPlaying(view);
     view.drag.hidden = true;
     if (!row) {
       drawWave(view.canvas, null, null);

@@ -64,6 +64,11 @@ export class VirtualList<V extends RowView> {
     this.#lay(true);
   }
 
+  /** What is in the document now. */
+  get views(): Iterable<V> {
+    return this.#views.values();
+  }
+
   viewOf(index: number): V | null {
     return this.#views.get(index) ?? null;
   }

@@ -1,0 +1,185 @@
+"""Keys, looks and safety of the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from soundkin.serve import create_app
+from tests.serve.live import serving
+from tests.serve.page.driver import (
+    NARROW,
+    WIDE,
+    inspect,
+    playing,
+    wait,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+    from soundkin.facade import Library
+
+TOKEN = "a-token-of-24-characters"
+
+
+def test_the_sheet_of_keys_is_the_registry(page: Page) -> None:
+    page.keyboard.press("?")
+    sheet = page.get_by_role("dialog")
+    text = sheet.inner_text()
+    for key in ("↓", "J", "↑", "K", "Space", "Esc", "L", "F", "S", "/", "?"):
+        assert sheet.get_by_text(key, exact=True).count() >= 1, key
+    assert "find similar sounds" in text
+    page.keyboard.press("ArrowDown")
+    assert inspect(page)["selected"] is None, "an open sheet takes the keys"
+    page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+
+
+def test_letters_in_the_box_are_text(page: Page) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("jls")
+    assert page.get_by_role("searchbox").input_value() == "jls"
+    assert inspect(page)["loop"] is False
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "grid"
+
+
+def test_everything_that_can_be_pressed_has_a_name(
+    page: Page, base: str, ids: dict[str, str]
+) -> None:
+    page.goto(f"{base}/?like={ids['noise_05.flac']}")
+    page.wait_for_selector(".row")
+    nameless = page.locator("button, [role=slider], input, select, a").evaluate_all(
+        """all => all.filter(one => one.checkVisibility()
+            && !(one.textContent.trim() || one.getAttribute('aria-label') || one.labels?.length))
+            .map(one => one.outerHTML)"""
+    )
+    assert nameless == []
+
+
+def test_tab_goes_through_bar_query_list_and_player(
+    page: Page, base: str, ids: dict[str, str]
+) -> None:
+    page.goto(f"{base}/?like={ids['noise_05.flac']}@0.1-0.9")
+    page.wait_for_selector(".row")
+    stops = []
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        stops.append(
+            page.evaluate(
+                """(() => { const one = document.activeElement;
+                return one.getAttribute('aria-label') || one.textContent.slice(0, 20); })()"""
+            )
+        )
+    order = [
+        "Search names, tags and folders", "Choose a sound", "Keys", "Play the query", "Whole sound", "Clear",
+        "Start of the range", "End of the range", "Sounds", "Loop", "Volume",
+    ]  # fmt: skip
+    places = [next(i for i, stop in enumerate(stops) if stop.startswith(name)) for name in order]
+    assert places == sorted(places), stops
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_and_can_be_read(
+    browser: Browser, base: str, ids: dict[str, str], size: dict, scheme: str
+) -> None:
+    """Nothing sticks out sideways, and text has the contrast of WCAG AA on its ground."""
+    context = browser.new_context(viewport=size, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{base}/?like={ids['noise_05.flac']}&in=tones")
+    page.wait_for_selector(".row")
+    page.keyboard.press("ArrowDown")
+    wait(page, "it.selected !== null")
+    assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
+    poor = page.evaluate(CONTRAST)
+    context.close()
+    assert poor == []
+
+
+CONTRAST = """(() => {
+  const parse = (color) => (color.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, at) => sum + v * [0.2126, 0.7152, 0.0722][at], 0);
+  const ground = (one) => {
+    for (; one; one = one.parentElement) {
+      const color = parse(getComputedStyle(one).backgroundColor);
+      if (color.length === 3 || color[3] > 0.99) return color;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  for (const one of document.querySelectorAll('body *')) {
+    const own = [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    if (!own || !one.checkVisibility() || one.disabled || one.matches('.favourite')) continue;
+    const [a, b] = [light(parse(getComputedStyle(one).color)), light(ground(one))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) poor.push(`${ratio.toFixed(2)} ${one.className || one.tagName} ${one.textContent}`);
+  }
+  return poor;
+})()"""
+
+
+@pytest.fixture
+def stranger(browser: Browser) -> Iterator[Page]:
+    """A page that may be refused as loudly as the browser likes."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+def test_a_rebound_name_reaches_nothing(stranger: Page, base: str) -> None:
+    """The browser is made to believe that evil.example is this machine: the server does not answer it."""
+    page = stranger
+    port = urlsplit(base).port
+    for path in ("/", "/api/library", "/api/sounds"):
+        answer = page.goto(f"http://evil.example:{port}{path}")
+        assert answer.status == 403
+        assert "refused" in page.content()
+        assert "tone_" not in page.content()
+
+
+def test_a_foreign_page_cannot_read_or_write(stranger: Page, base: str, library: Library) -> None:
+    """A page of another port on this machine: what it asks is refused, what it sends does nothing."""
+    page = stranger
+    page.route(
+        "http://127.0.0.1:1/",
+        lambda route: route.fulfill(body="<title>other</title>", content_type="text/html"),
+    )
+    page.goto("http://127.0.0.1:1/")
+    tried = page.evaluate(
+        """async (base) => {
+            const ask = (path, how) => fetch(base + path, { mode: 'no-cors', ...how })
+                .then((answer) => answer.type, () => 'blocked');
+            const get = await ask('/api/library', {});
+            const post = await ask('/api/index', { method: 'POST', body: '{"folder": "/"}' });
+            return [get, post];
+        }""",
+        base,
+    )
+    assert tried == ["blocked", "blocked"]
+    assert library.sounds()[1] == 22
+
+
+def test_with_a_token_the_page_works_and_hides_it(
+    context: BrowserContext, library: Library
+) -> None:
+    with serving(create_app(library, token=TOKEN)) as base:
+        page = context.new_page()
+        page.goto(base)
+        page.get_by_label("Token").fill(TOKEN)
+        page.get_by_role("button", name="Open").click()
+        page.wait_for_selector(".row")
+        assert page.url == f"{base}/"
+        page.goto(f"{base}/?q=tone&token={TOKEN}")
+        page.wait_for_selector(".row")
+        assert page.url == f"{base}/?q=tone"
+        page.keyboard.press("ArrowDown")
+        playing(page, "tone_0220.wav")

@@ -1,0 +1,38 @@
+// What the keys do: one list, from which bindings and sheet are made.
+
+import type { Command } from "./keys";
+
+export interface Actions {
+  move: (by: number) => void;
+  page: (by: number) => void;
+  first: () => void;
+  last: () => void;
+  playOrStop: () => void;
+  stop: () => void;
+  loop: () => void;
+  similar: () => void;
+  favourite: () => void;
+  unfold: (open: boolean) => void;
+  search: () => void;
+  sheet: () => void;
+}
+
+export function commandsOf(actions: Actions): Command[] {
+  return [
+    { keys: ["ArrowDown", "j"], label: "next sound, heard", run: () => actions.move(1) },
+    { keys: ["ArrowUp", "k"], label: "previous sound, heard", run: () => actions.move(-1) },
+    { keys: ["PageDown"], label: "a page down", run: () => actions.page(1) },
+    { keys: ["PageUp"], label: "a page up", run: () => actions.page(-1) },
+    { keys: ["Home"], label: "first sound", run: actions.first },
+    { keys: ["End"], label: "last sound", run: actions.last },
+    { keys: [" "], label: "play and stop", run: actions.playOrStop },
+    { keys: ["Escape"], label: "stop", run: actions.stop },
+    { keys: ["l"], label: "loop on and off", run: actions.loop },
+    { keys: ["s"], label: "find similar sounds", run: actions.similar },
+    { keys: ["f"], label: "favourite on and off", run: actions.favourite },
+    { keys: ["ArrowRight"], label: "show further hits in this sound", run: () => actions.unfold(true) },
+    { keys: ["ArrowLeft"], label: "fold them again", run: () => actions.unfold(false) },
+    { keys: ["/"], label: "to the search box", run: actions.search },
+    { keys: ["?"], label: "these keys", run: actions.sheet },
+  ];
+}
