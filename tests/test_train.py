@@ -6,7 +6,9 @@ from __future__ import annotations
 import csv
 import json
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -216,29 +218,47 @@ REAL = {
     "music-pitch": ["run.batch=24", "data.window=32000"],
     "music-tempo": ["run.batch=24", "data.window=32000"],
     "music-equaliser": ["run.batch=24", "data.window=32000"],
-    "autodecompose": ["encoder.size=conv", "run.batch=16"],
+    "autodecompose": ["encoder.size=dense", "run.batch=16"],
 }
-SOUND = {"autodecompose": ("speechocean", "speechocean")}
+
+
+def task(name, data_dir, cache):
+    """Sounds and labels on which the recipe should do better than its random beginning.
+
+    Autodecompose: who speaks. The others: which sound it is, by one fresh pair of each of 200; for
+    doppelgängers pairs at a delta of 0.05, as those at 0.25 are too far apart to be found again.
+    """
+    recipe = load_recipe(name, [*REAL[name], "run.batch=200", "deform.one_a_batch=false"])
+    if name == "autodecompose":
+        folder = data_dir / "speechocean"
+        windows, labels = labelled_windows(folder, rate_hz=16_000, window=16_384)
+        return folder, torch.from_numpy(windows), labels
+    if recipe.data.source == "synth":
+        recipe = replace(recipe, data=replace(recipe.data, delta=0.05))
+        folder, sounds = None, None
+    else:
+        folder = data_dir / "esc10"
+        sounds = open_sounds(folder, rate_hz=recipe.data.rate_hz, cache=cache)
+    views = draw_views(recipe, sounds, torch.Generator().manual_seed(99))
+    return folder, torch.cat([views.a, views.b]), np.tile(np.arange(200), 2)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("name", recipe_names())
 def test_two_minutes_lower_the_loss_and_raise_knn_accuracy(name, data_dir, tmp_path):
     recipe = load_recipe(name, [*REAL[name], "run.log_steps=5"])
-    sound, labelled = (data_dir / part for part in SOUND.get(name, ("esc10", "sonicpi")))
-    windows, labels = labelled_windows(
-        labelled, rate_hz=recipe.data.rate_hz, window=recipe.data.window
-    )
+    folder, windows, labels = task(name, data_dir, tmp_path / "cache")
     with torch.random.fork_rng():
         torch.manual_seed(recipe.run.seed)
         start = build_model(recipe)
-    windows = torch.from_numpy(windows)
     before = knn_accuracy(embed_all(start, windows), labels)
-    state = train(recipe, tmp_path, minutes=2, data=sound, cache=tmp_path / "cache")
+    state = train(recipe, tmp_path, minutes=2, data=folder, cache=tmp_path / "cache")
     losses = [row.loss for row in state.rows]
     tenth = max(1, len(losses) // 10)
     after = knn_accuracy(embed_all(state.model, windows), labels)
-    print(f"{name}: steps {state.step}, 1-NN {before:.3f} -> {after:.3f}")  # noqa: T201
-    assert sum(losses[-tenth:]) < sum(losses[:tenth])
+    first, last = sum(losses[:tenth]) / tenth, sum(losses[-tenth:]) / tenth
+    told = f"{name}: steps {state.step}, loss {first:.3f} -> {last:.3f}"
+    print(f"{told}, 1-NN {before:.3f} -> {after:.3f}")  # noqa: T201 - what was found
+    assert last < first
     assert after > before
