@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from soundkin import __version__
 from soundkin.serve import library_routes, problems, search_routes, sound_routes
+from soundkin.serve.events import Counter
 from soundkin.serve.indexing import Indexer
 from soundkin.serve.security import LOOPBACK_HOSTS, Guard
 from soundkin.serve.uploads import MAX_UPLOAD_BYTES
@@ -46,7 +47,8 @@ def create_app(
     Host header may carry. max_upload_bytes: the largest dropped file. static: the folder of the built
     page. The library stays the caller's: it is not closed here.
     """
-    serving = Serving(library, Indexer(library), max_upload_bytes)
+    counter = Counter(lambda: library_routes.counts_of(library))
+    serving = Serving(library, Indexer(library, counter.expire), counter, max_upload_bytes)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

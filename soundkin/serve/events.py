@@ -8,6 +8,7 @@ whichever process did it. Both are sent once at the start.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,39 @@ if TYPE_CHECKING:
     from soundkin.serve.wiring import Serving
 
 TICK_S = 0.2
-COUNT_EVERY_S = 2.0
-COUNT_SHARE = 10
-"""Counting takes at most a tenth of the time, however large the library."""
-
 STILL_HERE_EVERY_S = 15.0
+COUNT_SHARE = 10
+COUNT_EVERY_S = (2.0, 6.0)
+"""Counting is to take a tenth of the time at most; it is done every 2 s at best, every 6 s at worst."""
+
+
+class Counter:
+    """The library's counts, counted now and then for all who follow; `count` may block."""
+
+    def __init__(self, count: Callable[[], Counts]) -> None:
+        self._count = count
+        self._lock = threading.Lock()
+        self._due = 0.0
+        self.last: Counts | None = None
+
+    @property
+    def is_due(self) -> bool:
+        """Say whether the last count has become old."""
+        return time.monotonic() >= self._due
+
+    def expire(self) -> None:
+        """Make the last count old: something has just ended."""
+        self._due = 0.0
+
+    def refresh(self) -> None:
+        """Count again if the last count is old; one thread counts, the others wait for it."""
+        with self._lock:
+            if self.is_due:
+                begun = time.monotonic()
+                self.last = self._count()
+                spent = time.monotonic() - begun
+                least, most = COUNT_EVERY_S
+                self._due = begun + spent + min(most, max(least, COUNT_SHARE * spent))
 
 
 def encode(event: str, data: BaseModel) -> str:
@@ -40,20 +69,17 @@ def encode(event: str, data: BaseModel) -> str:
 
 
 async def stream(
-    serving: Serving, count: Callable[[], Counts], *, tick_s: float = TICK_S
+    serving: Serving, counter: Counter, *, tick_s: float = TICK_S
 ) -> AsyncIterator[str]:
-    """Yield events until the server closes; `count` may block and runs in a thread."""
-    last: dict[str, BaseModel | None] = {"index": None, "counts": None}
-    counts: Counts | None = None
-    next_count = next_word = time.monotonic()
+    """Yield events until the server closes: at once what is known, then what changes."""
+    last: dict[str, BaseModel | None] = {}
+    next_word = 0.0
     while not serving.closing:
+        if counter.is_due:
+            await run_in_threadpool(counter.refresh)
         now = time.monotonic()
-        if now >= next_count:
-            counts = await run_in_threadpool(count)
-            spent = time.monotonic() - now
-            next_count = now + max(COUNT_EVERY_S, COUNT_SHARE * spent)
-        for event, data in (("index", serving.indexer.state), ("counts", counts)):
-            if data is not None and data != last[event]:
+        for event, data in (("index", serving.indexer.state), ("counts", counter.last)):
+            if data is not None and data != last.get(event):
                 last[event] = data
                 next_word = now + STILL_HERE_EVERY_S
                 yield encode(event, data)

@@ -12,6 +12,8 @@ from soundkin.serve.models import IndexState
 from soundkin.serve.problems import problem_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soundkin.facade import IndexReport, Library, Progress
 
 log = logging.getLogger(__name__)
@@ -42,8 +44,9 @@ def _ended(state: IndexState, report: IndexReport) -> IndexState:
 class Indexer:
     """Runs `library.add` in a thread, one at a time; `state` is only ever replaced as a whole."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, on_end: Callable[[], None] = lambda: None) -> None:
         self.library = library
+        self._on_end = on_end
         self.state = IndexState()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -96,6 +99,7 @@ class Indexer:
             )
         else:
             self.state = _ended(self.state, report)
+        self._on_end()
 
     def _on_progress(self, progress: Progress) -> None:
         fresh = IndexState.model_validate(progress).model_copy(

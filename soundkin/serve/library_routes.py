@@ -83,7 +83,7 @@ def stop_index(serving: State) -> IndexState:
 )
 async def events(serving: State) -> StreamingResponse:
     """Follow indexing: events `index` (IndexState) and `counts` (Counts)."""
-    body = stream(serving, lambda: counts_of(serving.library))
+    body = stream(serving, serving.counter)
     return StreamingResponse(
         body, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
     )

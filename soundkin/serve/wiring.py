@@ -10,6 +10,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Path, Request
 
 from soundkin.facade import Library
+from soundkin.serve.events import Counter
 from soundkin.serve.indexing import Indexer
 from soundkin.serve.models import ID_PATTERN
 
@@ -22,6 +23,7 @@ class Serving:
 
     library: Library
     indexer: Indexer
+    counter: Counter
     max_upload_bytes: int
     uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS_AT_ONCE))
     closing: bool = False

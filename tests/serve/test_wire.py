@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from soundkin.serve.events import encode
-from soundkin.serve.models import IndexState, TagsOut, displayable
+from soundkin.serve.events import Counter, encode
+from soundkin.serve.models import Counts, IndexState, TagsOut, displayable
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -52,3 +52,22 @@ def test_an_event_is_one_event_whatever_its_text_holds() -> None:
     wire = encode("index", IndexState(path="a\n\ndata: b\r\nevent: c"))
     assert wire.count("\n\n") == 1
     assert len(wire.strip().splitlines()) == 2
+
+
+def test_counting_is_shared_and_not_done_at_every_look() -> None:
+    counted: list[Counts] = []
+
+    def count() -> Counts:
+        counted.append(Counts(sounds=len(counted), segments=0, failures=0))
+        return counted[-1]
+
+    counter = Counter(count)
+    assert counter.is_due
+    assert counter.last is None
+    for _ in range(3):
+        counter.refresh()
+    assert not counter.is_due
+    assert counted == [counter.last]
+    counter.expire()
+    counter.refresh()
+    assert counter.last is counted[1]

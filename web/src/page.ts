@@ -7,7 +7,7 @@ import { el } from "./dom";
 import { DropStore, listenDrop } from "./drop";
 import { dropAgain, nobodyElse, nothingFound, wentWrong } from "./empty";
 import { type Found, find, NONE } from "./finder";
-import { countOf, countText } from "./format";
+import { countOf } from "./format";
 import { keySheet } from "./key-sheet";
 import { focusOf, Keys } from "./keys";
 import { emptyLibrary, LibraryPanel } from "./library-panel";
@@ -122,6 +122,7 @@ export class Page {
       (counts) => this.#onCounts(counts),
     );
     this.#bar.show(navigator.view);
+    this.results.say("Loading…", "");
     void this.#loadLibrary();
     void this.load();
   }
@@ -347,7 +348,7 @@ export class Page {
     const untouched = this.results.selected < 0 && this.results.grid.scrollTop === 0 && !isSimilar(this.navigator.view);
     if (untouched) void this.load();
     else {
-      this.#news.textContent = more > 0 ? `${countText(more)} more since: show` : "The library has changed: show";
+      this.#news.textContent = more > 0 ? `Show ${countOf(more, "new sound")}` : "The library has changed: show";
       this.#news.hidden = false;
     }
   }

@@ -21,7 +21,7 @@ export class QueryBar {
   #file: HTMLInputElement;
   #space: HTMLSelectElement;
   #chips = el("ul", { class: "chips", aria: { label: "Filters" } });
-  #library = el("button", { type: "button", class: "plain library-button" });
+  #library = el("button", { type: "button", class: "plain library-button" }, el("strong", {}, "Soundkin"));
   #view: View | null = null;
   #timer = 0;
 

@@ -91,7 +91,7 @@ def test_new_sounds_are_offered_not_forced(context: BrowserContext, tmp_path: Pa
             soundfile.write(folder / name, tone(500 + len(name) + ord(name[0]), 0.6), RATE_HZ)
         with Library.open(tmp_path / "lib") as other:
             other.add(folder, jobs=1)
-        news = page.get_by_role("button", name="2 more since: show")
+        news = page.get_by_role("button", name="Show 2 new sounds")
         expect(news).to_be_visible()
         assert shown(page) == ["a.wav"]
         news.click()
