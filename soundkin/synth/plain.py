@@ -43,7 +43,8 @@ def parts_of(patch: OscillatorPatch, u: Tensor) -> Parts:
 
     def pick(columns: Columns) -> Tensor:
         places = torch.from_numpy(columns).to(u.device).flatten()
-        return values[:, places].reshape(-1, *columns.shape)
+        # not values[:, places]: that wakes torch's threads, which then spin beside the compiled path's
+        return values.index_select(1, places % values.shape[1]).reshape(-1, *columns.shape)
 
     return Parts(
         keyboards=pick(layout.keyboards),
