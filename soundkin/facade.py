@@ -432,7 +432,13 @@ class Library:
     ) -> int:
         """Write the list of sounds as CSV, JSON, Parquet or M3U (by suffix or `fmt`); return how many."""
         sounds, total = self.sounds(scope, limit=2**62)
-        export.write([asdict(sound) for sound in sounds], Path(path), fmt)
+        snapshot = self._catalogue.snapshot()
+        spots = [best_spot(self._catalogue, snapshot, sound.sound_id) for sound in sounds]
+        rows = [
+            asdict(sound) | {"raw": spot.raw if spot else b""}
+            for sound, spot in zip(sounds, spots, strict=True)
+        ]
+        export.write(rows, Path(path), fmt)
         return total
 
     def to_arrow(self, table: str = "sounds") -> pa.Table:

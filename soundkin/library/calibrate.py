@@ -3,8 +3,11 @@
 A cosine distance means nothing by itself: in one space 0.2 is a copy, in another a stranger. Two things
 that anyone can check set the borders. Copies of the library's own sounds, deformed in ways that leave
 them the same sound (gain, trim, light noise, re-encoding), say what *near-identical* is: as near as 95 %
-of those. Random pairs of different sounds say what *far* is: 95 % of them are farther than the border of
-*related*, 99.5 % farther than that of *close*. Below 200 sounds the space's shipped borders are used.
+of those. Random pairs of different sounds, compared as a search compares them, say what *far* is: 95 %
+of them are farther than the border of *related*, 99.5 % farther than that of *close*. In a library of
+look-alikes, where random pairs come nearer than copies do, the border of *near-identical* is at most
+half that of *related*, and *close* lies between the two. Below 200 sounds the space's shipped borders
+are used.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import numpy.typing as npt
 
 from soundkin.audio import deform
 from soundkin.audio.windows import chunks
-from soundkin.errors import DecodeError
+from soundkin.errors import SoundkinError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 MIN_SOUNDS = 200
 COPIES_OF = 60
 PAIRS = 20_000
+MOMENTS = 32
+LEAST = 1e-4
+"""The least border: nearer than this, distances are rounding."""
 
 Samples = npt.NDArray[np.float32]
 
@@ -62,7 +68,7 @@ def deformed_copies(samples: Samples, rate_hz: int, *, seed: int = 0) -> list[Sa
 
 def embed_first(space: Space, samples: Samples, rate_hz: int) -> npt.NDArray[np.float32] | None:
     """Return the vector of a sound's first segment, on the very path of ingest; None for silence."""
-    for chunk in chunks([samples], rate_hz):
+    for chunk in chunks([samples], rate_hz, margin_s=space.margin_s):
         if len(chunk.segments.seq):
             vector: npt.NDArray[np.float32] = space.embed_chunk(chunk)[0]
             return vector
@@ -73,40 +79,54 @@ def copy_distances(space: Space, sounds: Sequence[tuple[Samples, int]]) -> npt.N
     """Return the cosine distances between sounds (mono, rate) and their deformed copies."""
     found = []
     for number, (samples, rate_hz) in enumerate(sounds):
-        original = embed_first(space, samples, rate_hz)
-        if original is None:
+        try:
+            copies = deformed_copies(samples, rate_hz, seed=number)
+        except (SoundkinError, RuntimeError):  # too short to be cut, a rate that no coder takes
             continue
-        for copy in deformed_copies(samples, rate_hz, seed=number):
-            vector = embed_first(space, copy, rate_hz)
-            if vector is not None:
-                found.append(1.0 - float(original @ vector))
+        vectors = [embed_first(space, sound, rate_hz) for sound in [samples, *copies]]
+        original = vectors.pop(0)
+        if original is not None:
+            found += [1.0 - float(original @ vector) for vector in vectors if vector is not None]
     return np.asarray(found)
 
 
 def pair_distances(
     X: npt.NDArray[np.float32], sound: npt.NDArray[np.int32], *, n: int = PAIRS, seed: int = 0
 ) -> npt.NDArray[np.float64]:
-    """Return the cosine distances of random pairs of rows that belong to different sounds."""
+    """Return the distances of n random pairs of different sounds, as a search has them.
+
+    X (rows, dim): unit vectors; sound (rows,): whose they are. Every vector of one sound (at most
+    `MOMENTS`, evenly spread) looks for its nearest in the other; the mean of those is their distance.
+    """
     rng = np.random.default_rng(seed)
-    a, b = rng.integers(0, len(X), (2, n))
-    apart = sound[a] != sound[b]
-    a, b = a[apart], b[apart]
-    distances: npt.NDArray[np.float64] = 1.0 - np.einsum("ij,ij->i", X[a], X[b], dtype=np.float64)
+    order = np.argsort(sound, kind="stable")
+    _, starts = np.unique(sound[order], return_index=True)
+    runs = np.split(order, starts[1:])
+    first = rng.integers(0, len(runs), n)
+    second = (first + rng.integers(1, len(runs), n)) % len(runs)
+    distances = np.empty(n)
+    for i, (a, b) in enumerate(zip(first, second, strict=True)):
+        asked = runs[a]
+        if len(asked) > MOMENTS:
+            asked = asked[np.linspace(0, len(asked) - 1, MOMENTS).round().astype(int)]
+        distances[i] = 1.0 - (X[asked] @ X[runs[b]].T).max(axis=1).mean()
     return distances
 
 
 def borders_from(
     copies: npt.NDArray[np.float64], pairs: npt.NDArray[np.float64], *, sounds: int = 0
 ) -> Borders:
-    """Return the borders that copies and random pairs set; always ascending.
+    """Return the borders that the distances of copies and of random pairs set; always ascending.
 
-    >>> b = borders_from(np.array([0.01, 0.02]), np.linspace(0.2, 1.2, 1001))
-    >>> b.near_identical < b.close < b.related
-    True
+    >>> borders_from(np.linspace(0, 0.02, 101), np.linspace(0.2, 1.2, 1001)).values
+    (0.019, 0.205, 0.25)
     """
-    close, related = np.quantile(pairs, [0.005, 0.05])
-    near = min(float(np.quantile(copies, 0.95)), float(close) * 0.9)
-    return Borders(round(near, 4), round(float(close), 4), round(float(related), 4), sounds)
+    close, related = (float(q) for q in np.quantile(pairs, [0.005, 0.05]))
+    related = max(related, 4 * LEAST)
+    near = min(max(float(np.quantile(copies, 0.95)), LEAST), related / 2)
+    if not 1.5 * near <= close <= 0.9 * related:
+        close = float(np.sqrt(near * related))
+    return Borders(round(near, 6), round(close, 6), round(related, 6), sounds)
 
 
 def calibrate(
@@ -121,16 +141,15 @@ def calibrate(
 
     X (n, dim): its vectors; sound (n,): whose they are; hear: samples and rate of a row, or None.
     """
-    n_sounds = len(np.unique(sound))
-    if n_sounds < MIN_SOUNDS:
+    found, first = np.unique(sound, return_index=True)
+    if len(found) < MIN_SOUNDS:
         return None
     rng = np.random.default_rng(seed)
-    rows = rng.permutation(len(X))[: 3 * COPIES_OF]
     heard: list[tuple[Samples, int]] = []
-    for row in rows:
+    for row in rng.permutation(first)[: 3 * COPIES_OF]:
         try:
             one = hear(int(row))
-        except (DecodeError, OSError):
+        except (SoundkinError, OSError):
             continue
         if one is not None:
             heard.append(one)
@@ -139,4 +158,4 @@ def calibrate(
     copies = copy_distances(space, heard)
     if len(copies) < COPIES_OF:
         return None
-    return borders_from(copies, pair_distances(X, sound, seed=seed), sounds=n_sounds)
+    return borders_from(copies, pair_distances(X, sound, seed=seed), sounds=len(found))

@@ -136,30 +136,42 @@ class Store:
     def spaces(self) -> list[str]:
         """Return the ids of the spaces that this library has vectors of."""
         head = vectors_table("")
-        return [name.removeprefix(head) for name in self.names() if name.startswith(head)]
+        names = [name for name in self.names() if name.startswith(head)]
+        return [name.removeprefix(head) for name in names if self._opened(name) is not None]
 
     def table(self, name: str, schema: pa.Schema | None = None) -> Any:
         """Return a table at its latest version; make it when it is not there yet.
 
         schema: of the vectors of a new space; the other tables know theirs.
         """
-        table = self._tables.get(name)
-        if table is not None:
+        table = self._existing(name)
+        if table is None:
+            schema = schema if schema is not None else SCHEMAS[name]
             with guarded():
-                table.checkout_latest()
-            return table
-        schema = schema if schema is not None else SCHEMAS.get(name)
-        with guarded():
-            if schema is None or name in self.names():
-                table = self.db.open_table(name)
-            else:
                 table = self.db.create_table(name, schema=schema, exist_ok=True)
-        self._tables[name] = table
+            self._tables[name] = table
         return table
 
     def _existing(self, name: str) -> Any:
         """Return a table at its latest version, or None when nothing was ever written to it."""
-        return self.table(name) if name in self._tables or name in self.names() else None
+        known = name in self._tables
+        table = self._opened(name)
+        if known:
+            with guarded():
+                table.checkout_latest()
+        return table
+
+    def _opened(self, name: str) -> Any:
+        """Return a table at some version, or None when it is not there, or not whole yet."""
+        if name not in self._tables:
+            try:
+                with guarded():
+                    self._tables[name] = self.db.open_table(name)
+            except ValueError as error:  # also for what a kill leaves of a table being made
+                if "not found" not in str(error):
+                    raise LibraryError(f"the table {name!r} cannot be opened ({error})") from error
+                return None
+        return self._tables[name]
 
     # -- reading ------------------------------------------------------------------------------------
 
@@ -266,7 +278,9 @@ class Store:
         Readers and writers go on; a table that is written to at that very moment is left for next time.
         """
         for name in self.names():
-            table = self.table(name)
+            table = self._existing(name)
+            if table is None:
+                continue
             with guarded():
                 pieces = table.stats()["fragment_stats"]["num_small_fragments"]
             if pieces > fragments:

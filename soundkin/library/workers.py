@@ -18,7 +18,6 @@ import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,15 +34,15 @@ Vectors = npt.NDArray[np.float32]
 STARTUP_S = 120.0
 """How long a process may take to import its libraries on a busy machine."""
 
-HOME = Path(soundkin.__file__).parent.parent
-"""The folder that this package is imported from."""
-
 _BOOT = """
-import sys
-sys.path.append(sys.argv.pop(1))
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("soundkin", sys.argv.pop(1))
+sys.modules["soundkin"] = module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
 from soundkin.library.worker import main
 main(sys.argv[1:])
 """
+"""Imports this very package, wherever it lies, and then serves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +236,7 @@ class Workers:
 def _start(spaces: Sequence[str]) -> _Worker:
     """Start one process: one thread of arithmetic, deaf to Ctrl-C, ends when its pipe closes.
 
-    It finds this very package, and never imports from the current folder: samples may lie there.
+    It runs this very package, and never imports from the current folder: samples may lie there.
     """
     ours, theirs = socket.socketpair()
     environment = os.environ | {
@@ -245,7 +244,8 @@ def _start(spaces: Sequence[str]) -> _Worker:
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
     }
-    command = [sys.executable, "-P", "-c", _BOOT, str(HOME), str(theirs.fileno()), *spaces]
+    here = str(soundkin.__file__)
+    command = [sys.executable, "-P", "-c", _BOOT, here, str(theirs.fileno()), *spaces]
     try:
         with theirs:
             process = subprocess.Popen(

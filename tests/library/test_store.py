@@ -108,6 +108,19 @@ def test_what_a_kill_leaves_of_a_new_library_is_no_obstacle(tmp_path: Path) -> N
     assert Store.open(tmp_path).names() == []
 
 
+def test_what_a_kill_leaves_of_a_new_table_is_no_obstacle(store: Store) -> None:
+    for name in ("sounds", "tags", vectors_table(SPACE)):
+        (store.path / "tables" / f"{name}.lance" / "_versions").mkdir(parents=True)
+    assert store.spaces() == []
+    assert store.read("sounds", ["sound_id"]).num_rows == store.count("tags") == 0
+    assert Catalogue(store).snapshot(SPACE).alive.sum() == 0
+    store.compact()
+    sweep(store)
+    put(store, [heard(sound_id(1), unit(1))], 1)
+    assert store.spaces() == [SPACE]
+    assert Catalogue(store).snapshot(SPACE).alive.sum() == 1
+
+
 def test_two_who_lay_one_library_agree(tmp_path: Path) -> None:
     path = tmp_path / "library"
     ids: list[str] = []
