@@ -70,13 +70,16 @@ def _with_words(snapshot: Snapshot, text: str) -> npt.NDArray[np.bool_]:
 
 def _in_folders(snapshot: Snapshot, folders: Sequence[str]) -> npt.NDArray[np.bool_]:
     """Return the sounds with a place in any of the folders."""
-    heads = tuple(composed(folder.rstrip("/")) + "/" for folder in folders if folder[:1] == "/")
-    inner = [f"/{folded(folder.strip('/'))}/" for folder in folders if folder[:1] != "/"]
-    chosen = [
-        path.startswith(heads) or any(name in folded(path) for name in inner)
-        for path in snapshot.spots.folders
-    ]
-    return snapshot.spots.sounds_with(np.asarray(chosen, bool)[snapshot.spots.folder])
+    spots = snapshot.spots
+    lower = pc.utf8_lower(spots.folders)
+    chosen = np.zeros(len(lower), bool)
+    for folder in folders:
+        if folder.startswith("/"):
+            inside = pc.starts_with(spots.folders, composed(folder.rstrip("/")) + "/")
+        else:
+            inside = pc.match_substring(lower, f"/{folded(folder.strip('/'))}/")
+        chosen |= inside.to_numpy(zero_copy_only=False)
+    return spots.sounds_with(chosen[spots.folder])
 
 
 def _with_tags(snapshot: Snapshot, scope: Scope) -> npt.NDArray[np.bool_]:

@@ -13,6 +13,7 @@ band of a hit is read off its distance to the positive parts (see :mod:`soundkin
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -33,6 +34,9 @@ BANDS: tuple[Band, ...] = ("near-identical", "close", "related", "far")
 
 NOTHING = np.float32(-2.0)
 """Below every cosine similarity: what a row that may not answer stands for."""
+
+BLOCK = 8192
+"""Rows compared at once with several vectors."""
 
 MAX_QUERY_VECTORS = 32
 """A long query is heard at this many moments, evenly spread."""
@@ -188,24 +192,38 @@ def _closeness(
     """Compare every row with every vector of the query; rows not allowed stand for nothing."""
     total, positive = np.zeros((2, len(view.starts)), np.float32)
     rows = np.zeros(len(view.sound), np.float32)
-    if not len(rows):
-        return _Closeness(total, positive, rows)
     for part in parts:
-        mean = np.zeros_like(total)
-        best = np.full_like(rows, NOTHING)
-        vectors = spread(part.vectors)
-        for low in range(0, len(vectors), 4):
-            scores = view.index.scores(vectors[low : low + 4])[:, : len(rows)]
-            np.copyto(scores, NOTHING, where=~allowed)
-            np.maximum(best, scores.max(axis=0), out=best)
-            mean += np.maximum.reduceat(scores, view.starts, axis=1).sum(axis=0)
-        total += part.weight * mean / len(vectors)
+        best, mean = _counterparts(view, spread(part.vectors), allowed)
+        total += part.weight * mean
         if part.weight > 0:
-            positive += part.weight * mean / len(vectors)
+            positive += part.weight * mean
             rows += part.weight * best
     weights = np.array([part.weight for part in parts], np.float32)
     above = weights[weights > 0].sum()
     return _Closeness(total / np.abs(weights).sum(), positive / above, rows / above)
+
+
+def _counterparts(
+    view: SpaceView, Q: npt.NDArray[np.float32], allowed: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return each row's greatest similarity to any vector of Q, and each sound's mean counterpart.
+
+    Some thousand rows at a time, whole sounds each, so that what is compared stays in the cache.
+    """
+    X, starts = view.index.vectors, np.append(view.starts, len(view.sound))
+    best = np.empty(len(view.sound), np.float32)
+    mean = np.empty(len(view.starts), np.float32)
+    block = BLOCK if len(Q) > 1 else len(best)
+    cuts = np.searchsorted(starts, np.arange(0, len(best), max(block, 1)))
+    for low, high in itertools.pairwise(np.unique(np.append(cuts, len(mean)))):
+        rows = slice(starts[low], starts[high])
+        scores = (X[rows] @ Q[0])[None] if len(Q) == 1 else Q @ X[rows].T
+        np.copyto(scores, NOTHING, where=~allowed[rows])
+        best[rows] = scores.max(axis=0)
+        if len(scores[0]) > high - low:
+            scores = np.maximum.reduceat(scores, starts[low:high] - starts[low], axis=1)
+        mean[low:high] = scores.mean(axis=0)
+    return best, mean
 
 
 def spread(

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from soundkin.library.scan import PRESENT, display
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Spots:
     present: npt.NDArray[np.bool_]
     placed: npt.NDArray[np.bool_]
     folder: npt.NDArray[np.int32]
-    folders: Sequence[str]
+    folders: pa.Array
     text: pa.Array
 
     def of(self, sound: int) -> tuple[Spot, ...]:
@@ -126,7 +126,7 @@ def spots_from(
         present=present,
         placed=placed,
         folder=folder.indices.to_numpy().astype(np.int32),
-        folders=folder.dictionary.to_pylist(),
+        folders=folder.dictionary,
         text=pc.utf8_lower(whole),
     )
 
