@@ -1,10 +1,11 @@
-"""Make the constants of the space `mfcc`: `python bench/mfcc_constants.py DATA` (or SOUNDKIN_DATA).
+"""Make the constants and the card of the space `mfcc`: `python bench/mfcc_constants.py DATA`.
 
-DATA holds folders of sound, one a set; labels are not read. Every set weighs the same. The mean of
-each of the 80 statistics, and its scale: one over its deviation for the means of cepstra, half of
-that for their deviations. The mean slope is near zero over a second of speech and large in any
-short sound, so it is measured in units of the slope's own size, not of its spread over windows.
-Constants are rounded to six digits; the card and the other settings stay as they are.
+DATA (or SOUNDKIN_DATA) holds folders of sound, one a set; labels are read for the card's figures
+only. Every set weighs the same. The mean of each of the 80 statistics, and its scale: one over its
+deviation for the means of cepstra, half of that for their deviations. The mean slope is near zero
+over a second of speech and large in any short sound, so it is measured in units of the slope's own
+size, not of its spread over windows. Constants are rounded to six digits. The borders of the bands
+come from deformed copies and random pairs, as in a library, with 120 sounds of each set.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from mfcc_quality import quality
 
-from soundkin.audio.decode import AUDIO_SUFFIXES, SoundReader
+from soundkin.audio.decode import AUDIO_SUFFIXES, SoundReader, read_sound
 from soundkin.audio.windows import chunks
 from soundkin.frontend.log_mel import mel_windows
-from soundkin.space import SHIPPED, CepstralHead, load_space
+from soundkin.library.calibrate import borders_from, copy_distances, pair_distances
+from soundkin.space import SHIPPED, CepstralHead, Space, load_space
 
 MOST_WINDOWS = 20
 DEVIATIONS = 0.5
@@ -42,8 +45,41 @@ def main(data: Path) -> None:
     scale[2 * n :] *= DEVIATIONS
     settings["head"]["mean"] = [float(f"{value:.6g}") for value in mean]
     settings["head"]["scale"] = [float(f"{value:.6g}") for value in scale]
+    write(path, settings)
+    space = load_space("mfcc")
+    settings["card"] |= {"bands": bands(sets, space), "figures": figures(data, space)}
+    write(path, settings)
+    print(space.id, json.dumps(settings["card"], indent=1))
+
+
+def write(path: Path, settings: dict) -> None:
     path.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
-    print(load_space("mfcc").id)
+
+
+def figures(data: Path, space: Space) -> dict[str, dict[str, float]]:
+    """The card's figures: 1-NN and mAP of each task."""
+    return {
+        task: {"1-NN": round(nearest, 3), "mAP": round(precision, 3)}
+        for task, (nearest, precision) in quality(data, space).items()
+    }
+
+
+def bands(sets: list[Path], space: Space) -> dict[str, float]:
+    """Default borders of the bands: from 60 deformed sounds a set and pairs among 120 a set."""
+    rng = np.random.default_rng(0)
+    copies, vectors, owners = [], [], []
+    for folder in sets:
+        files = sound_files(folder)
+        chosen = [files[row] for row in rng.permutation(len(files))[:120]]
+        sounds = [read_sound(file, end_s=4.0) for file in chosen]
+        copies.append(copy_distances(space, sounds[:60]))
+        for samples, rate_hz in sounds:
+            for chunk in chunks([samples], rate_hz):
+                vectors.append(space.embed_chunk(chunk)[:3])
+                owners.append(np.full(len(vectors[-1]), len(owners)))
+    pairs = pair_distances(np.concatenate(vectors), np.concatenate(owners))
+    found = borders_from(np.concatenate(copies), pairs)
+    return {name: getattr(found, name) for name in ("near_identical", "close", "related")}
 
 
 def sound_files(folder: Path) -> list[Path]:
