@@ -45,7 +45,11 @@ class SoundIds:
         >>> len(ids), ids[1], ids.get("0" * 31 + "b"), ids.get("nonsense")
         (2, '0000000000000000000000000000000a', 0, None)
         """
-        pairs = packed(pa.chunked_array([pa.array(list(names), pa.string())]))
+        return cls.of_pairs(packed(pa.chunked_array([pa.array(list(names), pa.string())])))
+
+    @classmethod
+    def of_pairs(cls, pairs: Pairs) -> SoundIds:
+        """Return distinct ids (n, 2) in the order given."""
         return cls._ordered(pairs, np.ones(len(pairs), bool))
 
     @classmethod

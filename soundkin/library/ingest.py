@@ -34,7 +34,7 @@ COMMIT_S = 4.0
 COMMITS_A_TIDY = 64
 """Commits of one run after which small pieces of tables are merged on the way."""
 
-MOVES = 5_000
+MOVES = 20_000
 """Moves in one commit."""
 
 GROUP_BYTES = 4_000_000

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from soundkin.library.ids import SoundIds, distinct, packed
 from soundkin.library.tables import quote, vectors_table
 
 if TYPE_CHECKING:
@@ -24,14 +25,22 @@ def sweep(store: Store) -> int:
     """
     by_sound = ["segments", *(vectors_table(space) for space in store.spaces())]
     sounds = store.read("sounds", ["sound_id", "batch"])
-    removed = _sweep_twins(store, sounds, by_sound)
+    pairs = packed(sounds["sound_id"])
+    first = distinct(pairs)
+    removed = 0
+    if len(first) < len(pairs):
+        removed += _sweep_twins(store, sounds, by_sound)
+    known = SoundIds.of_pairs(pairs[first])
     for name in [*by_sound, "locations"]:
-        orphans = _strangers(store.read(name, ["sound_id"])["sound_id"], sounds["sound_id"])
+        present = store.read(name, ["sound_id"])["sound_id"]
+        unknown = pa.array(known.ords(packed(present)) < 0)
+        orphans = pc.unique(present.filter(unknown)).to_pylist()
         if orphans:
             removed += _removed(store, name, partial(store.delete_sounds, name, orphans))
-    roots = store.read("roots", ["root_id"])["root_id"]
+    roots = store.read("roots", ["root_id"])["root_id"].to_pylist()
     for name in ("locations", "failures"):
-        orphans = _strangers(store.read(name, ["root_id"])["root_id"], roots)
+        present = pc.unique(store.read(name, ["root_id"])["root_id"]).to_pylist()
+        orphans = [root_id for root_id in present if root_id not in roots]
         if orphans:
             where = f"root_id IN ({quote(orphans)})"
             removed += _removed(store, name, partial(store.delete, name, where))
@@ -50,12 +59,6 @@ def _sweep_twins(store: Store, sounds: pa.Table, by_sound: Sequence[str]) -> int
         for name in [*by_sound, "sounds"]:  # the marker last: a kill in between is made good later
             removed += _removed(store, name, partial(store.delete, name, where))
     return removed
-
-
-def _strangers(present: pa.ChunkedArray, known: pa.ChunkedArray) -> list[str]:
-    """Return the values of one column that another does not have, once each."""
-    unknown = present.filter(pc.invert(pc.is_in(present, known.combine_chunks())))
-    return [str(value) for value in pc.unique(unknown).to_pylist()]
 
 
 def _removed(store: Store, name: str, work: Callable[[], None]) -> int:
