@@ -209,13 +209,13 @@ class Space:
             return vectors
         count = n_frames(self.window_samples, self.frontend)
         wanted = np.unique(first[:, None] + np.arange(count))
+        places = np.searchsorted(wanted, first)[:, None] + np.arange(count)
         with np.errstate(invalid="ignore", over="ignore"):
             mel = mel_at(samples, wanted * self.frontend.hop, self.frontend)
-        places = np.searchsorted(wanted, first)[:, None] + np.arange(count)
-        for begin in range(0, len(first), BATCH):
-            part = places[begin : begin + BATCH]
-            full, ones = np.full(len(part), count), np.ones(len(part), np.int64)
-            vectors[begin : begin + BATCH] = _unit(self.head(Frames(mel[part], full, ones)))
+            for begin in range(0, len(first), BATCH):
+                part = places[begin : begin + BATCH]
+                full, ones = np.full(len(part), count), np.ones(len(part), np.int64)
+                vectors[begin : begin + BATCH] = _unit(self.head(Frames(mel[part], full, ones)))
         return _finite(vectors)
 
     def _complete(self, gathered: Gathered) -> Floats:

@@ -278,6 +278,14 @@ def test_places_outside_the_stretch_are_refused(starts, valid):
         SPACE.embed_at(np.zeros(100, np.float32), starts, valid)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_stretch_that_is_not_finite_is_refused(value):
+    samples = varied(40_000)
+    samples[20_000] = value
+    with pytest.raises(InputError, match="not finite"):
+        SPACE.embed_at(samples, [8_000], [WIDTH])
+
+
 def test_a_name_that_is_not_there_lists_those_that_are():
     assert installed_spaces() == ["mfcc"]
     for name in ("mfc", "", "../shipped/mfcc", "nowhere/space.json"):
