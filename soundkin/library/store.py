@@ -99,9 +99,10 @@ class Store:
         """Open the library at `path`, or lay a new one into a missing or empty folder."""
         marker = path / MARKER
         with guarded(f"'{path}'"):
+            if not marker.exists():
+                _demand_empty(path)
             if marker.exists():
                 return cls(path, _read_marker(marker))
-            _demand_empty(path)
         if not create:
             raise NotFound(
                 f"there is no library at '{path}'",
@@ -353,7 +354,8 @@ def _demand_empty(path: Path) -> None:
         raise LibraryFormatError(
             f"'{path}' is a file", "the folder of a library", "give another path with --library"
         )
-    if path.exists() and any(not item.name.startswith(f"{MARKER}.") for item in path.iterdir()):
+    others = path.exists() and any(not p.name.startswith(f"{MARKER}.") for p in path.iterdir())
+    if others and not (path / MARKER).exists():  # else another process has just laid it
         raise LibraryFormatError(
             f"'{path}' is a folder with other things in it",
             f"a library (a folder with {MARKER}) or an empty folder",
