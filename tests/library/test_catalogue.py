@@ -123,20 +123,21 @@ def test_nothing_is_read_twice(store: Store, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_write_of_ones_own_is_seen_even_while_another_thread_looks(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("soundkin.library.catalogue.FRESH_S", 1e9)
     lay_root(store)
     put(store, [heard(sound_id(1), unit(1))], 1)
     catalogue = Catalogue(store)
-    versions = Catalogue._versions
+    refresh = Catalogue._refresh
 
-    def slow(self: Catalogue, spaces: Sequence[str]) -> dict[str, int]:
-        found = versions(self, spaces)
-        monkeypatch.setattr(Catalogue, "_versions", versions)
+    def slow(self: Catalogue, *args: object) -> Snapshot:
+        found = refresh(self, *args)
+        monkeypatch.setattr(Catalogue, "_refresh", refresh)
         put(store, [heard(sound_id(2), unit(2))], 2)  # another thread writes now ...
         self.touch()  # ... and says so
         return found
 
-    monkeypatch.setattr(Catalogue, "_versions", slow)
-    catalogue.snapshot(SPACE)
+    monkeypatch.setattr(Catalogue, "_refresh", slow)
+    assert sound_id(2) not in catalogue.snapshot(SPACE).ids
     assert sound_id(2) in catalogue.snapshot(SPACE).ids
 
 

@@ -237,12 +237,12 @@ def test_orphaned_places_do_not_hide_their_files_while_another_indexes(
     folder = tmp_path / "S"
     wav(folder / "a.wav", 1)
     writes = ["roots", "segments", "vectors", "locations"]
-    with monkeypatch.context() as patch:
-        cut_at(patch, len(writes), after=False)
-        with pytest.raises(Cut):
-            index(store, folder)
-    assert places(store)  # written, but its sound is not
     with store.indexing("other", "another root"):  # so nobody may sweep
+        with monkeypatch.context() as patch:
+            cut_at(patch, len(writes), after=False)
+            with pytest.raises(Cut):
+                index(store, folder)
+        assert places(store)  # written, but its sound is not
         assert index(store, folder).decoded == 1
     assert readable(store) == set(column(store, "locations", "sound_id"))
 

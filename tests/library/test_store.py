@@ -148,7 +148,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
 
         monkeypatch.setattr(Path, "mkdir", mkdir)
     try:
-        with pytest.raises(StorageError, match="library' cannot be written .*Permission denied"):
+        with pytest.raises(StorageError, match=r"library' cannot be written .*Permission denied"):
             Store.open(tmp_path / "library")
     finally:
         tmp_path.chmod(0o755)
@@ -215,6 +215,28 @@ def test_writers_in_several_processes_lose_nothing_and_double_nothing(store: Sto
     assert sorted(column(store, "settings", "key")) == ["last", "mine 0", "mine 1", "mine 2"]
     assert [store.setting(f"mine {who}") for who in range(3)] == [7, 1007, 2007]
     assert store.setting("last") in {7, 1007, 2007}
+
+
+INSERTER = """
+import sys
+from pathlib import Path
+import pyarrow as pa
+from soundkin.library.store import Store, SCHEMAS
+store = Store.open(Path(sys.argv[2]))
+print("ready", flush=True)
+sys.stdin.readline()
+for step in range(12):
+    row = {"sound_id": "0" * 32, "tag": f"common {step}", "added_at": None}
+    store.insert_missing("tags", pa.Table.from_pylist([row], schema=SCHEMAS["tags"]))
+    store.put_setting(f"common {step}", sys.argv[1])
+"""
+
+
+def test_a_key_that_all_insert_at_once_is_there_once(store: Store) -> None:
+    run_together(INSERTER, store.path, 4)
+    wanted = sorted(f"common {step}" for step in range(12))
+    assert sorted(column(store, "tags", "tag")) == wanted
+    assert sorted(column(store, "settings", "key")) == wanted
 
 
 INDEXER = """
