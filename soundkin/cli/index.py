@@ -88,8 +88,19 @@ def _watch(
     """Run again for every folder in which something changed, until Ctrl-C."""
     from watchfiles import watch
 
-    typer.secho("Watching for changes; Ctrl-C ends it.", err=True)
-    for changes in watch(*folders, stop_event=stopped, debounce=2_000, raise_interrupt=False):
+    watching = watch(
+        *folders,
+        stop_event=stopped,
+        debounce=2_000,
+        rust_timeout=500,
+        yield_on_timeout=True,
+        raise_interrupt=False,
+    )
+    for number, changes in enumerate(watching):
+        if number == 0:  # what came before the watch stood
+            for folder in folders:
+                run(folder)
+            typer.secho("Watching for changes; Ctrl-C ends it.", err=True)
         paths = [Path(path) for _, path in changes]
         for folder in folders:
             if any(

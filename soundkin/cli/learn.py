@@ -19,7 +19,9 @@ def synth(
     out: Annotated[Path, typer.Argument(help="Folder to write to.")],
     patch: Annotated[str, typer.Option(help="voice, voice-fm, parametric or world.")] = "voice",
     n: Annotated[int, typer.Option("-n", "--n", help="How many pairs.")] = 20,
-    delta: Annotated[float, typer.Option(help="How far the two of a pair are apart, 0 to 1.")] = 0.25,
+    delta: Annotated[
+        float, typer.Option(help="How far the two of a pair are apart, 0 to 1.")
+    ] = 0.25,
     pitch: Annotated[float | None, typer.Option(help="Another delta for pitch.")] = None,
     timbre: Annotated[float | None, typer.Option(help="Another delta for timbre.")] = None,
     envelope: Annotated[float | None, typer.Option(help="Another delta for envelopes.")] = None,
@@ -51,13 +53,19 @@ def train(
     recipe: Annotated[str, typer.Argument(help="A recipe's name, or a .toml file.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder of this training; the same one goes on.", show_default="./RECIPE"),
+        typer.Option(
+            "--out", help="Folder of this training; the same one goes on.", show_default="./RECIPE"
+        ),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of sound, for recipes that need one.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of sound, for recipes that need one.")
+    ] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="section.key=value; repeatable.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="How many steps, instead of the recipe's.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="How many steps, instead of the recipe's.")
+    ] = None,
     minutes: Annotated[float | None, typer.Option(help="How long, instead of steps.")] = None,
     labelled: Annotated[
         Path | None, typer.Option(help="Folder with labels.csv whose k-NN accuracy is watched.")
@@ -83,7 +91,9 @@ def train(
     if as_json:
         print_json({"spaces": [str(file) for file in files]})
     for file in [] if as_json else files:
-        typer.echo(f"Wrote the space {file}. `soundkin index FOLDER --space {file}` listens with it.")
+        typer.echo(
+            f"Wrote the space {file}. `soundkin index FOLDER --space {file}` listens with it."
+        )
 
 
 def _demand_torch() -> None:

@@ -129,13 +129,28 @@ def serve(
     ] = None,
     cert: Annotated[Path | None, typer.Option(help="TLS certificate (PEM).")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS key (PEM).")] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host", help="A name by which browsers may call this server; repeatable."
+        ),
+    ] = None,
 ) -> None:
     """Open the library in the browser."""
     from soundkin.facade import Library
     from soundkin.serve import run
 
     with Library.open(library) as opened:
-        run(opened, host=host, port=port, token=token, cert=cert, key=key)
+        run(
+            opened,
+            host=host,
+            port=port,
+            token=token,
+            cert=cert,
+            key=key,
+            allowed_hosts=allow_host or (),
+            on_ready=lambda address: typer.echo(f"Soundkin is at {address} - Ctrl-C ends it."),
+        )
 
 
 @app.command()

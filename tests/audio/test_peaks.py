@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,12 +13,12 @@ from hypothesis import strategies as st
 from soundkin.audio.peaks import PeakMeter
 
 
-def loop(samples: np.ndarray, pairs: int, margin: float) -> np.ndarray:
+def loop(samples: np.ndarray, pairs: int, margin: Fraction) -> np.ndarray:
     """Lowest and highest of every stretch, whose borders are moved outwards by `margin` of its width."""
     n = len(samples)
     rows = []
     for column in range(pairs):
-        width = n / pairs
+        width = Fraction(n, pairs)  # exact: a rounded border would take a sample more
         first = max(0, math.floor(column * width - margin * width))
         last = min(n, max(math.ceil((column + 1) * width + margin * width), first + 1))
         rows.append((min(samples[first:last].tolist()), max(samples[first:last].tolist())))
@@ -42,7 +43,7 @@ def test_against_a_loop(seed: int, n: int, pairs: int, cuts: list[int]) -> None:
     samples = np.random.default_rng(seed).normal(0, 0.4, n).astype(np.float32)
     meter = measure(samples, pairs, cuts)
     found = meter.peaks()
-    inner, outer = loop(samples, pairs, 0.0), loop(samples, pairs, 1 / 8)
+    inner, outer = loop(samples, pairs, Fraction(0)), loop(samples, pairs, Fraction(1, 8))
     if n <= 16 * pairs:
         assert np.array_equal(found, inner)
     assert (found[:, 0] <= inner[:, 0]).all()
