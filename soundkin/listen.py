@@ -220,6 +220,12 @@ def known_part(
         )
     rows = np.flatnonzero(view.sound == sound)
     segment = view.segment[rows]
+    if not len(rows):
+        raise NotFound(
+            f"sound '{sound_id}' has no vectors of the space {view.space_id}",
+            "a sound indexed with that space",
+            "index its folder again with that space",
+        )
     if seq is not None:
         chosen = snapshot.segments["seq"][segment] == seq
         rows, segment = rows[chosen], segment[chosen]

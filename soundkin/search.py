@@ -105,7 +105,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The answer: the query as understood, the hits, whether anything is close, how many were compared."""
+    """The answer: the query as understood, the hits, whether all are far, how many were compared.
+
+    `nothing_close` is never said of what was asked to be different.
+    """
 
     query: tuple[QueryPart, ...]
     space: str
@@ -155,7 +158,7 @@ def rank(
         query=tuple(_shown(part, snapshot) for part in parts),
         space=space,
         hits=hits,
-        nothing_close=not any(hit.band != "far" for hit in hits),
+        nothing_close=not most_different and all(hit.band == "far" for hit in hits),
         considered=int(np.count_nonzero(allowed)),
         elapsed_ms=(time.perf_counter() - started) * 1e3,
     )
@@ -342,8 +345,9 @@ class _Show:
         ranges: list[Range] = []
         for row in rows[order]:
             here = self._range(int(row))
-            apart = all(here.start_s >= r.end_s or here.end_s <= r.start_s for r in ranges)
-            if not ranges or (apart and (self.most_different or here.band != "far")):
+            if ranges and here.band == "far" and not self.most_different:
+                break  # and so are all that follow
+            if all(here.start_s >= r.end_s or here.end_s <= r.start_s for r in ranges):
                 ranges.append(here)
             if len(ranges) > self.further:
                 break

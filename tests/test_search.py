@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soundkin import search
 from soundkin.errors import InputError, NotFound
 from soundkin.library.catalogue import Catalogue
 from soundkin.library.store import Store
@@ -285,3 +286,66 @@ def test_spread_keeps_both_ends(n: int, most: int) -> None:
     assert (kept[0], kept[-1]) == (0, n - 1)
     assert (np.diff(kept) > 0).all()
     assert not len(kept) > 2 or np.ptp(np.diff(kept)) <= 1
+
+
+def test_a_very_long_sound_is_shown_without_looking_at_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.open(tmp_path / "library")
+    lay_root(store)
+    X = unit(1, 30_000)
+    put(store, [heard(sound_id(0), X), heard(sound_id(1), unit(2, 3))], 1)
+    catalogue = Catalogue(store)
+    described = []
+    describe = search._Show._range
+    monkeypatch.setattr(
+        search._Show, "_range", lambda self, row: described.append(row) or describe(self, row)
+    )
+    q = unit(77)
+    result = ask(catalogue, [Part("q", 1.0, q)], k=1)
+    assert (result.hits[0].sound_id, len(result.hits[0].further)) == (sound_id(0), 8)
+    assert len(described) < 200
+    near = np.sort(1 - X @ q[0])
+    assert result.hits[0].further[0].distance >= near[0]
+    snapshot = catalogue.snapshot(SPACE)
+    described.clear()
+    strict = (1e-9, 2e-9, 3e-9)
+    far = rank(catalogue, snapshot, snapshot.spaces[SPACE], [Part("q", 1.0, q)], borders=strict)
+    assert all(not hit.further for hit in far.hits)
+    assert len(described) == 4
+
+
+@pytest.mark.parametrize("n", [2, 5, 32, 60])
+def test_many_moments_against_many_rows(tmp_path: Path, n: int) -> None:
+    """Blocks of rows end between sounds, whatever their lengths."""
+    store = Store.open(tmp_path / "library")
+    lay_root(store)
+    sizes = [3, 9_000, 1, 1, 5_000, 8_191, 1, 20_000, 2]
+    vectors = [unit(i, size) for i, size in enumerate(sizes)]
+    put(store, [heard(sound_id(i), X) for i, X in enumerate(vectors)], 1)
+    query = unit(99, n)
+    asked = spread(query)
+    wanted = {i: float((asked @ X.T).max(axis=1).mean()) for i, X in enumerate(vectors)}
+    result = ask(Catalogue(store), [Part("q", 1.0, query)], k=20)
+    assert [hit.sound_id for hit in result.hits] == [
+        sound_id(i) for i in sorted(wanted, key=lambda i: -wanted[i])
+    ]
+    for hit, number in zip(result.hits, sorted(wanted, key=lambda i: -wanted[i]), strict=True):
+        assert hit.distance == pytest.approx(1 - wanted[number], abs=3e-6)
+
+
+def test_what_shall_be_different_is_not_called_not_close(
+    library: tuple[Catalogue, list[np.ndarray]],
+) -> None:
+    result = ask(library[0], [Part("q", 1.0, unit(77))], k=1, most_different=True)
+    assert not result.nothing_close
+
+
+def test_a_sound_without_vectors_of_a_space_is_no_query_in_it(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "library")
+    lay_root(store)
+    put(store, [heard(sound_id(0), unit(1))], 1)
+    put(store, [heard(sound_id(1), unit(2, dim=5), "other-11111111")], 2)
+    snapshot = Catalogue(store).snapshot(SPACE)
+    with pytest.raises(NotFound, match=f"no vectors of the space {SPACE}"):
+        known_part(snapshot, snapshot.spaces[SPACE], sound_id(1))

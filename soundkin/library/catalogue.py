@@ -264,8 +264,6 @@ def _matched(
     rows: pa.Table, sound: npt.NDArray[np.int64], snapshot: Snapshot, view: SpaceView | None
 ) -> _Added:
     """Return sound, segment and vector of the rows that a view does not have yet."""
-    vector = rows["vector"].combine_chunks()
-    X = np.asarray(vector.flatten()).reshape(-1, vector.type.list_size)
     keys, first = _keys(rows, sound)
     segment = snapshot.rows_of(keys)
     held = np.zeros(len(snapshot.keys) + 1, bool)
@@ -273,11 +271,23 @@ def _matched(
     if view is not None:
         held[view.segment[view.segment >= 0]] = True
     new = ~held[segment]
-    return (
-        (keys[new] >> 32).astype(np.int32),
-        segment[new],
-        np.ascontiguousarray(X[first[new]], np.float32),
-    )
+    X = _vectors_at(rows["vector"], first[new])
+    return (keys[new] >> 32).astype(np.int32), segment[new], X
+
+
+def _vectors_at(column: pa.ChunkedArray, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """Return some rows of a column of vectors, (n, dim), holding no more than one copy on the way."""
+    dim = column.type.list_size
+    X = np.empty((len(rows), dim), np.float32)
+    order = np.argsort(rows, kind="stable")
+    ascending = rows[order]
+    begin = 0
+    for chunk in column.chunks:
+        low, high = np.searchsorted(ascending, [begin, begin + len(chunk)])
+        values = np.asarray(chunk.flatten()).reshape(-1, dim)
+        X[order[low:high]] = values[ascending[low:high] - begin]
+        begin += len(chunk)
+    return X
 
 
 def _complete(

@@ -75,6 +75,9 @@ KEPT_FOR = timedelta(hours=1)
 FRAGMENTS = 32
 """From this many small pieces on a table is merged."""
 
+COMMITS_A_MERGE = 64
+"""After so many commits by key of one process it looks whether a table wants merging."""
+
 _CONFLICT = re.compile(r"conflict|concurrent", re.IGNORECASE)
 _T = TypeVar("_T")
 
@@ -91,6 +94,7 @@ class Store:
         self.library_id = library_id
         self._db: lancedb.DBConnection | None = None
         self._tables: dict[str, Any] = {}
+        self._commits: dict[str, int] = {}
 
     # -- opening ------------------------------------------------------------------------------------
 
@@ -279,19 +283,30 @@ class Store:
         Readers and writers go on; a table that is written to at that very moment is left for next time.
         """
         for name in self.names():
-            table = self._existing(name)
-            if table is None:
-                continue
-            with guarded():
-                pieces = table.stats()["fragment_stats"]["num_small_fragments"]
-            if pieces > fragments:
-                with contextlib.suppress(_ConflictError):
-                    self._in_turn(name, partial(table.optimize, cleanup_older_than=KEPT_FOR))
+            self._merge(name, fragments)
 
-    def _in_turn(self, name: str, work: Callable[[], _T]) -> _T:
-        """Do a commit that must not overlap another of its kind on the same table."""
+    def _merge(self, name: str, fragments: int) -> None:
+        """Merge the pieces of one table when it has too many."""
+        table = self._existing(name)
+        if table is None:
+            return
+        with guarded():
+            pieces = table.stats()["fragment_stats"]["num_small_fragments"]
+        if pieces > fragments:
+            lock = self.path / "locks" / f"table-{name}"
+            with contextlib.suppress(_ConflictError), locks.turn(lock):
+                self._retry(partial(table.optimize, cleanup_older_than=KEPT_FOR))
+
+    def _in_turn(self, name: str, work: Callable[[], object]) -> None:
+        """Do a commit that must not overlap another of its kind on the same table.
+
+        Each leaves a small piece behind; now and then they are merged.
+        """
         with locks.turn(self.path / "locks" / f"table-{name}"):
-            return self._retry(work)
+            self._retry(work)
+        self._commits[name] = self._commits.get(name, 0) + 1
+        if self._commits[name] % COMMITS_A_MERGE == 0:
+            self._merge(name, FRAGMENTS)
 
     def _retry(self, work: Callable[[], _T], *, tries: int = 12) -> _T:
         """Do one commit; wait and try again when another process committed first."""

@@ -29,8 +29,6 @@ from soundkin.search import Part, rank
 from tests.library.making import SPACE, heard, lay_root, put, sound_id, unit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from soundkin.library.snapshot import Snapshot
 
 

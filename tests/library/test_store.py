@@ -453,6 +453,16 @@ def test_few_pieces_are_left_as_they_are(store: Store) -> None:
     assert store.version("sounds") == version
 
 
+def test_many_small_writes_do_not_pile_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COMMITS_A_MERGE", 8)
+    monkeypatch.setattr(module, "FRAGMENTS", 4)
+    for n in range(17):
+        store.put_setting(f"key {n}", n)
+    pieces = store.table("settings").stats()["fragment_stats"]["num_fragments"]
+    assert pieces < 8
+    assert [store.setting(f"key {n}") for n in range(17)] == list(range(17))
+
+
 def test_readers_and_a_compacting_writer(store: Store) -> None:
     lay_root(store)
     put(store, [heard(sound_id(1000), unit(1000))], 1)
