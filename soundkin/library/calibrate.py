@@ -81,9 +81,9 @@ def copy_distances(space: Space, sounds: Sequence[tuple[Samples, int]]) -> npt.N
     for number, (samples, rate_hz) in enumerate(sounds):
         try:
             copies = deformed_copies(samples, rate_hz, seed=number)
+            vectors = [embed_first(space, sound, rate_hz) for sound in [samples, *copies]]
         except (SoundkinError, RuntimeError):  # too short to be cut, a rate that no coder takes
             continue
-        vectors = [embed_first(space, sound, rate_hz) for sound in [samples, *copies]]
         original = vectors.pop(0)
         if original is not None:
             found += [1.0 - float(original @ vector) for vector in vectors if vector is not None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,11 +137,12 @@ def forget_sounds(store: Store, ids: Sequence[str]) -> int:
     What an indexer writes about the same sounds from now on is left alone. Returns how many went.
     """
     if ids:
-        now = time.time_ns()
-        vectors = [vectors_table(space) for space in store.spaces()]
-        store.delete_sounds("sounds", ids, before=now)
+        by_batch = ["sounds", *map(vectors_table, store.spaces()), "segments"]
+        newest = [pc.max(store.read(name, ["batch"])["batch"]).as_py() for name in by_batch]
+        before = 1 + max(batch or 0 for batch in newest)
+        store.delete_sounds("sounds", ids, before=before)
         for table in ("locations", "tags"):
             store.delete_sounds(table, ids)
-        for table in (*vectors, "segments"):
-            store.delete_sounds(table, ids, before=now)
+        for table in by_batch[1:]:
+            store.delete_sounds(table, ids, before=before)
     return len(ids)

@@ -6,6 +6,7 @@ The decoder is spoilt from outside, by a `sitecustomize` that only the worker pr
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -217,3 +218,24 @@ def test_a_killed_idle_process_blames_no_file(tmp_path: Path) -> None:
         worker.process.kill()
         worker.process.wait()
         assert workers.hear(Job(1, path)).heard
+
+
+def test_a_real_tree_moved_and_renamed_is_not_heard_again(
+    store: Store, data_dir: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "S"
+    shutil.copytree(data_dir / "sonicpi", folder)
+    first = index(store, folder, jobs=2)
+    assert first.embedded > 100
+    before = {sound for sound, _ in places(store).values()}
+    assert index(store, folder, jobs=2).decoded == 0
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    for number, path in enumerate(files[::2]):
+        target = folder / f"moved {number % 5}" / f"{number} {path.name}"
+        target.parent.mkdir(exist_ok=True)
+        path.rename(target)
+    third = index(store, folder, jobs=2)
+    assert (third.decoded, third.embedded, third.gone, third.failed) == (0, 0, 0, first.failed)
+    assert third.moved > 50
+    assert {sound for sound, _ in places(store).values()} == before
+    assert {state for _, state in places(store).values()} == {"present"}
