@@ -1,9 +1,23 @@
 """A collection of sounds on disk.
 
-- :mod:`soundkin.library.store`      the tables and their versions (Lance)
-- :mod:`soundkin.library.scan`       what is on disk now against what the tables know
-- :mod:`soundkin.library.workers`    decoding and embedding in processes of their own
-- :mod:`soundkin.library.ingest`     the pipeline: scan, decode, embed, commit; resumable
+On disk:
+
+- :mod:`soundkin.library.tables`     columns and keys
+- :mod:`soundkin.library.store`      reading and writing them, in an order that a kill cannot hurt (Lance)
+- :mod:`soundkin.library.sweep`      taking away what an interrupted run left
+- :mod:`soundkin.library.locks`      taking turns; `refusals`: a full disk and its like, as errors
+
+Growing:
+
+- :mod:`soundkin.library.scan`       what is on disk now against what is known (`knowledge`)
+- :mod:`soundkin.library.roots`      which root a folder belongs to; `places`: moving and forgetting them
+- :mod:`soundkin.library.workers`    decoding and embedding in processes of their own (`worker`)
+- :mod:`soundkin.library.ingest`     the pipeline: scan, decode, embed, commit (`rows`); resumable
+
+In memory:
+
+- :mod:`soundkin.library.snapshot`   the library at one moment (`ids`, `spots`, `labels`: its columns)
+- :mod:`soundkin.library.catalogue`  keeps a snapshot fresh, reading only what is new
 - :mod:`soundkin.library.calibrate`  where "close" ends and "far" begins, measured on this library
 - :mod:`soundkin.library.export`     CSV, JSON, Parquet, M3U
 

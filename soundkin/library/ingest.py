@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from soundkin.audio.decode import AUDIO_SUFFIXES, byte_hash
 from soundkin.errors import DecodeError, InputError, NotFound, Offline
 from soundkin.library.knowledge import known_of
+from soundkin.library.progress import IndexReport, Progress
 from soundkin.library.roots import Claim, claimed, find
 from soundkin.library.rows import ledger_rows, place_rows, write_sounds
 from soundkin.library.scan import GONE, PRESENT, Entry, Plan, display, is_below, reconcile, scan
@@ -42,47 +43,6 @@ GROUP_FILES = 32
 
 TELL_S = 0.2
 """Seconds between two signs of life while files are compared by their bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is: `done` of `total` files in a `phase` ("scan", "decode", "finish")."""
-
-    phase: str
-    done: int = 0
-    total: int | None = None
-    failed: int = 0
-    seconds_of_sound: float = 0.0
-    elapsed_s: float = 0.0
-    path: str = ""
-
-
-@dataclass(slots=True)
-class IndexReport:
-    """What a run found and did, in files unless the name says otherwise.
-
-    found: sounds on disk. decoded: files opened and decoded. embedded: sounds that got vectors.
-    unchanged: known, not opened. moved: known under another name, not decoded. copied: a known sound in
-    one more place. failed: in the ledger now (`failed_before`: of these, not tried again). gone: places
-    that are missing now. ignored: files without the suffix of a sound.
-    """
-
-    found: int = 0
-    decoded: int = 0
-    embedded: int = 0
-    unchanged: int = 0
-    moved: int = 0
-    copied: int = 0
-    failed: int = 0
-    failed_before: int = 0
-    gone: int = 0
-    ignored: int = 0
-    segments: int = 0
-    silent: int = 0
-    seconds_of_sound: float = 0.0
-    elapsed_s: float = 0.0
-    stopped: bool = False
-    dry_run: bool = False
 
 
 @dataclass(slots=True)
