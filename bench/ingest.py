@@ -93,9 +93,11 @@ def long_files(folder: Path, suffix: str, *, n: int, minutes: float) -> None:
         clips.append(soxr.resample(samples.mean(axis=1), rate, 44_100))
     for i in range(n):
         with soundfile.SoundFile(folder / f"long_{i}{suffix}", "w", 44_100, 2, "PCM_16") as file:
-            while file.tell() < minutes * 60 * 44_100:
+            written = 0
+            while written < minutes * 60 * 44_100:
                 clip = clips[rng.integers(len(clips))]
                 file.write(np.stack([clip, clip * rng.uniform(0.3, 1)], axis=1) * 0.7)
+                written += len(clip)
 
 
 def one_shots(folder: Path, n: int) -> None:

@@ -60,7 +60,7 @@ def test_long_sounds_in_blocks(n: int, block: int) -> None:
     samples = np.random.default_rng(n).normal(0, 0.2, n).astype(np.float32)
     samples *= np.linspace(1, 0.1, n, dtype=np.float32)
     meter = measure(samples, 800, list(range(block, n, block)))
-    inner, outer = loop(samples, 800, 0.0), loop(samples, 800, 1 / 8)
+    inner, outer = loop(samples, 800, Fraction(0)), loop(samples, 800, Fraction(1, 8))
     found = meter.peaks()
     assert found.shape == (800, 2)
     assert found.dtype == np.int8
