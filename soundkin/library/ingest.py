@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 
 from soundkin.audio.decode import AUDIO_SUFFIXES, byte_hash
 from soundkin.errors import DecodeError, InputError, NotFound, Offline
+from soundkin.library.catchup import entries_of, lacking
 from soundkin.library.knowledge import known_of
 from soundkin.library.progress import IndexReport, Progress
 from soundkin.library.roots import Claim, claimed, find
-from soundkin.library.rows import ledger_rows, place_rows, write_sounds
+from soundkin.library.rows import ledger_rows, place_rows, write_sounds, write_vectors
 from soundkin.library.scan import GONE, PRESENT, Entry, Plan, display, is_below, reconcile, scan
 from soundkin.library.store import FRAGMENTS, Store, at_paths, quote
 from soundkin.library.workers import Heard, Job, Outcome, Workers
+from soundkin.space import load_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -50,11 +52,12 @@ class _Batch:
     """Rows that wait for the next commit."""
 
     sounds: list[Heard] = field(default_factory=list)
+    later: list[tuple[Heard, tuple[str, ...]]] = field(default_factory=list)
     places: list[tuple[Entry, str, str]] = field(default_factory=list)
     failures: list[tuple[Entry, str, str, str]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.sounds or self.places or self.failures)
+        return bool(self.sounds or self.later or self.places or self.failures)
 
 
 class _Stopped(Exception):  # noqa: N818 - a way out, not an error
@@ -75,15 +78,16 @@ def index_folder(
 ) -> IndexReport:
     """Bring the library up to date with a folder; return what was found and done.
 
-    spaces: names for `load_space`. jobs: worker processes, by default one a core. stop: asked between
-    files; when it says yes the run commits what it has and ends. dry_run: report what would be done and
-    write nothing.
+    spaces: names for `load_space`; known sounds without vectors in one of them get them too. jobs: worker
+    processes, by default one a core. stop: asked between files; when it says yes the run commits what it
+    has and ends. dry_run: report what would be done and write nothing.
     Raises `NotFound`, `InputError`, `Offline` (an empty folder where sounds are known: an unmounted
-    drive), `LibraryBusy`, `StorageError`.
+    drive), `LibraryBusy`, `StorageError`, `UnknownSpace`.
     """
     path = _checked(folder)
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs is {jobs}", "1 or more", "leave it out for one a core")
+    space_ids = tuple(load_space(name).id for name in spaces)
 
     def run(claim: Claim) -> _Run:
         return _Run(
@@ -92,6 +96,7 @@ def index_folder(
             root=claim.root,
             below=claim.below,
             spaces=tuple(spaces),
+            space_ids=space_ids,
             jobs=jobs or len(os.sched_getaffinity(0)),
             timeout_s=timeout_s,
             on_progress=on_progress or (lambda _: None),
@@ -131,6 +136,7 @@ class _Run:
     root: bytes
     below: bytes
     spaces: tuple[str, ...]
+    space_ids: tuple[str, ...]
     jobs: int
     timeout_s: float
     on_progress: Callable[[Progress], None]
@@ -139,6 +145,7 @@ class _Run:
     batch: _Batch = field(default_factory=_Batch)
     known: Knowledge | None = None
     known_sounds: set[str] = field(default_factory=set)
+    lacking: dict[str, tuple[str, ...]] = field(default_factory=dict)
     ledger: set[bytes] = field(default_factory=set)
     commits: int = 0
     started: float = field(default_factory=time.monotonic)
@@ -203,6 +210,11 @@ class _Run:
         report.moved, report.copied, report.gone = len(plan.moved), len(plan.copied), len(plan.gone)
         report.failed_before = plan.remembered + len(plan.failed_before)
         report.failed = report.failed_before
+        self.lacking = lacking(self.store, self.space_ids, self.known_sounds)
+        again = entries_of(self.lacking, listing, plan, self.known)
+        plan.decode += again
+        arrived = {entry.path for entry, _, _ in [*plan.moved, *plan.copied]}
+        report.unchanged -= sum(entry.path not in arrived for entry in again)
         return plan
 
     def _hash(self, path: bytes) -> str | None:
@@ -289,7 +301,11 @@ class _Run:
         report.decoded += 1
         report.seconds_of_sound += heard.duration_s
         self.batch.places.append((now, outcome.byte_hash, heard.sample_hash))
-        if heard.sample_hash not in self.known_sounds:
+        later = self.lacking.pop(heard.sample_hash, ())
+        if later:
+            self.batch.later.append((heard, later))
+            report.embedded += 1
+        elif heard.sample_hash not in self.known_sounds:
             self.known_sounds.add(heard.sample_hash)
             self.batch.sounds.append(heard)
             report.embedded += 1
@@ -305,11 +321,10 @@ class _Run:
         """Write what has gathered: vectors and segments, places, then the sounds: the commit marker."""
         batch, self.batch = self.batch, _Batch()
         if batch:
+            number = time.time_ns()
+            write_vectors(self.store, batch.later, number)
             write_sounds(
-                self.store,
-                batch.sounds,
-                time.time_ns(),
-                before_marker=lambda: self._write_places(batch),
+                self.store, batch.sounds, number, before_marker=lambda: self._write_places(batch)
             )
             self.commits += 1
             if self.commits % COMMITS_A_TIDY == 0:

@@ -85,6 +85,14 @@ def write_sounds(
         store.append("sounds", _sound_rows(sounds, number))
 
 
+def write_vectors(store: Store, sounds: Sequence[tuple[Heard, Sequence[str]]], number: int) -> None:
+    """Commit vectors of known sounds in spaces that came later: pairs of (sound, space ids)."""
+    for space_id in sorted({space_id for _, space_ids in sounds for space_id in space_ids}):
+        mine = [sound for sound, space_ids in sounds if space_id in space_ids]
+        rows = _vector_rows(mine, space_id, number)
+        store.append(vectors_table(space_id), rows, rows.schema)
+
+
 def _owners(sounds: Sequence[Heard]) -> pa.Array:
     """Return the sound id of every segment."""
     ids = pa.array([s.sample_hash for s in sounds], pa.string())

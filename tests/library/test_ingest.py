@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -15,10 +16,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from soundkin.errors import InputError, LibraryBusy, NotFound, Offline
+from soundkin.errors import InputError, LibraryBusy, NotFound, Offline, UnknownSpace
 from soundkin.library import ingest, scan
+from soundkin.library.catalogue import Catalogue
 from soundkin.library.scan import GONE, PRESENT
 from soundkin.library.store import Store
+from soundkin.space import SHIPPED, load_space
 from tests.broken import make_broken
 from tests.library.making import RATE_HZ, column, contents, index, ledger, places, tone, wav
 
@@ -668,3 +671,68 @@ def test_an_odd_time_stamp_is_no_obstacle(store: Store, folder: Path) -> None:
     os.utime(folder / "b.wav", ns=(-1_000_000_000, -1_000_000_000))
     assert index(store, folder).decoded == 3
     assert index(store, folder).unchanged == 3
+
+
+# -- a space that comes later ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> str:
+    """A second space: the first with another window."""
+    settings = json.loads((SHIPPED / "mfcc.json").read_text())
+    settings["name"] = "other"
+    settings["version"] += 1
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps(settings))
+    return str(path)
+
+
+def test_known_sounds_get_vectors_in_a_space_that_comes_later(
+    store: Store, folder: Path, other: str
+) -> None:
+    (folder / "copy.wav").write_bytes((folder / "a.wav").read_bytes())
+    index(store, folder)
+    before = contents(store)
+    first, second = load_space("mfcc").id, load_space(other).id
+    catalogue = Catalogue(store)
+    catalogue.snapshot(first)
+    (folder / "b.wav").rename(folder / "renamed.wav")
+    wav(folder / "new.wav", 9)
+    spaces = ["mfcc", other]
+    report = ingest.index_folder(store, folder, spaces=spaces)
+    assert counts(report, "found", "decoded", "embedded", "moved") == (5, 4, 4, 1)
+    after = contents(store)
+    assert set(before["vectors"][first]) < set(after["vectors"][first])
+    both = [[row[:2] for row in after["vectors"][space]] for space in (first, second)]
+    assert both[0] == both[1]
+    assert len(both[0]) == 4
+    catalogue.touch()
+    catalogue.snapshot(first)
+    view = catalogue.snapshot(second).spaces[second]
+    assert len(view.sound) == 4
+    again = ingest.index_folder(store, folder, spaces=spaces)
+    assert counts(again, "decoded", "embedded", "unchanged") == (0, 0, 5)
+    alone = ingest.index_folder(store, folder, spaces=["mfcc"])
+    assert counts(alone, "decoded", "unchanged") == (0, 5)
+
+
+def test_a_space_that_is_not_installed_changes_nothing(store: Store, folder: Path) -> None:
+    with pytest.raises(UnknownSpace, match="no space 'nonsense'"):
+        ingest.index_folder(store, folder, spaces=["mfcc", "nonsense"])
+    assert store.count("roots") == 0
+
+
+def test_a_later_space_that_is_cut_off_is_finished(
+    store: Store, folder: Path, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(store, folder)
+    monkeypatch.setattr(ingest, "GROUP_FILES", 1)
+    seen: list[ingest.Progress] = []
+    stopped = ingest.index_folder(
+        store, folder, spaces=["mfcc", other], on_progress=seen.append, stop=lambda: len(seen) > 1
+    )
+    assert stopped.stopped
+    assert 0 < stopped.embedded < 3
+    report = ingest.index_folder(store, folder, spaces=["mfcc", other])
+    assert stopped.embedded + report.embedded == 3
+    assert store.count(f"vectors_{load_space(other).id}") == store.count("segments")
