@@ -108,7 +108,7 @@ class Library:
         report = index_folder(
             self._store,
             os.path.expanduser(os.fspath(folder)),
-            spaces=[_space(name).name for name in spaces],
+            spaces=[str(name) for name in spaces],
             jobs=jobs,
             retry_failed=retry_failed,
             dry_run=dry_run,
