@@ -12,9 +12,19 @@ The map of the house; sound flows down, a file imports only what stands above it
 - :mod:`soundkin.search`    query vectors -> hits grouped by sound, with bands one can trust
 - :mod:`soundkin.listen`    what a person asks with -> query vectors
 - :mod:`soundkin.facade`    :class:`Library`: all of it behind one object
+- :mod:`soundkin.doctor`    is everything here that Soundkin needs?
 - :mod:`soundkin.demo`      a small library of varied sounds, made by NumPy alone
 - :mod:`soundkin.serve`     HTTP and the page
 - :mod:`soundkin.cli`       the command line
+
+With the extra `train` (PyTorch), and never imported by the rooms above:
+
+- :mod:`soundkin.synth`     sound out of nothing: patches and doppelgänger pairs
+- :mod:`soundkin.augment`   a sound -> another sound of the same kind
+- :mod:`soundkin.encoder`   frames -> embeddings
+- :mod:`soundkin.objective` embeddings -> one scalar, one paper a file
+- :mod:`soundkin.recipe`    which of these, with which numbers; one TOML a paper
+- :mod:`soundkin.train`     the loop; :mod:`soundkin.train_space` makes a space of what it learnt
 
 Public names are imported when first used, so that ``import soundkin`` costs nothing.
 """
