@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["IndexReport", "Library", "Progress", "QueryItem", "Scope", "SearchResult"]
 
 DEFAULT_SPACES = ("mfcc",)
+UNMEASURED = {"near_identical": 0.03, "close": 0.2, "related": 0.5}
+"""Band borders of a space whose card names none, until they are measured on the library."""
+
 SHORTEST_COPIED_S = 0.1
 """Shorter segments say nothing about copies: trimming them is no light deformation."""
 
@@ -174,6 +177,8 @@ class Library:
         that gives no sound, `QueryError` for silence, `UnknownSpace`, `InputError`.
         """
         chosen = _space(space or DEFAULT_SPACES[0])
+        if space is not None and space != chosen.name:
+            self._listener.sources[chosen.id] = str(Path(space).absolute())
         snapshot, view = self._view(chosen.id)
         parts = [self._listener.part(item, chosen, snapshot, view) for item in as_items(query)]
         return searching.rank(
@@ -463,7 +468,7 @@ class Library:
 def _borders(space: Space, snapshot: Snapshot) -> tuple[tuple[float, float, float], bool]:
     """Return the band borders of a space, and whether they were measured on this library."""
     measured = snapshot.settings.get(f"borders:{space.id}")
-    bands = measured or space.card["bands"]
+    bands = measured or space.card.get("bands", UNMEASURED)
     return (bands["near_identical"], bands["close"], bands["related"]), measured is not None
 
 

@@ -74,6 +74,9 @@ class Listener:
     def __init__(self, store: Store, catalogue: Catalogue) -> None:
         self.store = store
         self.catalogue = catalogue
+        self.sources: dict[
+            str, str
+        ] = {}  # how a process opens a space that is not installed, by id
         self._workers: Workers | None = None
         self._workers_lock = threading.Lock()
 
@@ -168,10 +171,11 @@ class Listener:
     def _hear(self, job: Job, space: Space, label: str) -> Heard:
         """Run one job in the library's own worker; say in the user's words what is wrong with it."""
         with self._workers_lock:
-            if self._workers is None or space.name not in self._workers.spaces:
+            source = self.sources.get(space.id, space.name)
+            if self._workers is None or source not in self._workers.spaces:
                 if self._workers is not None:
                     self._workers.close()
-                self._workers = Workers(1, [space.name])
+                self._workers = Workers(1, [source])
             workers = self._workers
         outcome = workers.hear(job)
         if outcome.heard is None:

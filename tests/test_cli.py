@@ -355,3 +355,31 @@ def test_help_is_there_for_every_command(capsys: pytest.CaptureFixture[str]) -> 
         assert "Usage" in capsys.readouterr().out
     assert run("--version") == 0
     assert capsys.readouterr().out.startswith("soundkin ")
+
+
+def test_a_space_of_ones_own_listens_beside_the_first(
+    samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = json.loads((Path(cli.__file__).parent.parent / "shipped" / "mfcc.json").read_text())
+    settings["name"] = "mine"
+    settings["card"].pop("bands")
+    mine, library = tmp_path / "mine.json", tmp_path / "library"
+    mine.write_text(json.dumps(settings))
+    kick = next((samples / "drums" / "kicks").iterdir())
+    assert answer(capsys, "index", samples / "drums", "-l", library)["embedded"] > 3
+    assert run("search", kick, "-l", library, "--space", mine) == 4  # it has not listened yet
+    again = answer(capsys, "index", samples / "drums", "-l", library, "--space", mine)
+    assert (again["moved"], again["gone"]) == (0, 0)
+    held = {
+        space["name"]: space["vectors"] for space in answer(capsys, "info", "-l", library)["spaces"]
+    }
+    assert held["mine"] == held["mfcc"] > 3
+    by = {
+        name: answer(capsys, "search", kick, "-l", library, "--space", name)
+        for name in ("mfcc", mine)
+    }
+    places = [[hit["segment_id"] for hit in found["hits"]] for found in by.values()]
+    assert places[0] == places[1]  # the same sums under another name
+    assert by[mine]["space"] != by["mfcc"]["space"]
+    region = answer(capsys, "search", f"{kick}@0-0.1", "-l", library, "--space", mine)
+    assert region["hits"]

@@ -46,6 +46,10 @@ def index_command(
         float,
         typer.Option("--timeout-s", help="Seconds without progress before a file is given up."),
     ] = 60.0,
+    space: Annotated[
+        list[str] | None,
+        typer.Option("--space", help="Listen in this space too (a .json file); repeatable."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Listen to folders and remember their sounds; a second run does only what is new.
@@ -53,14 +57,16 @@ def index_command(
     Sounds are found by content: moving, renaming and retagging them costs nothing. Nothing is written
     beside your files. Ctrl-C is safe at any moment; the same command goes on where it stopped.
     """
-    from soundkin.facade import Library
+    from soundkin.facade import DEFAULT_SPACES, Library
 
+    spaces = [*DEFAULT_SPACES, *(name for name in space or [] if name not in DEFAULT_SPACES)]
     with Library.open(library) as opened, _stoppable() as stopped:
 
         def run(folder: Path) -> IndexReport:
             with _progress(quiet=as_json) as show:
                 return opened.add(
                     folder,
+                    spaces=spaces,
                     jobs=jobs,
                     retry_failed=retry_failed,
                     dry_run=dry_run,
