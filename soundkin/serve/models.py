@@ -130,10 +130,12 @@ class SearchIn(How):
 
 
 class UploadIn(How):
-    """The fields of an upload beside its file; `scope` is JSON text."""
+    """The fields of an upload beside its file; `scope` and `items` are JSON text."""
 
     start_s: Seconds | None = None
     end_s: Seconds | None = None
+    weight: Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)] = 1.0
+    items: Json[Annotated[list[ItemIn], Field(max_length=MAX_ITEMS)]] = []
     scope: Json[ScopeIn] | None = None
 
 

@@ -59,8 +59,14 @@ def search_by_sounds(asked: SearchIn, library: Lib) -> SearchOut:
 
 @router.post("/search/upload", openapi_extra=UPLOAD_BODY)
 async def search_by_upload(request: Request, serving: State) -> SearchOut:
-    """Return the sounds nearest to an uploaded file, or to a range of it; the file is not kept."""
+    """Return the sounds nearest to an uploaded file, or a range of it, and to `items` beside it.
+
+    The file is not kept.
+    """
     async with serving.uploads:
         data, name, asked = await read_upload(request, max_bytes=serving.max_upload_bytes)
-        item = QueryItem(data, start_s=asked.start_s, end_s=asked.end_s, name=name)
-        return await run_in_threadpool(search, serving.library, [item], asked, asked.scope)
+        file = QueryItem(
+            data, start_s=asked.start_s, end_s=asked.end_s, weight=asked.weight, name=name
+        )
+        items = [file, *map(item_of, asked.items)]
+        return await run_in_threadpool(search, serving.library, items, asked, asked.scope)

@@ -34,6 +34,8 @@ UPLOAD_BODY: dict[str, Any] = {
                         "file": {"type": "string", "format": "binary"},
                         "start_s": {"type": "number", "minimum": 0},
                         "end_s": {"type": "number", "minimum": 0},
+                        "weight": {"type": "number", "default": 1},
+                        "items": {"type": "string", "description": "list of ItemIn as JSON text"},
                         "space": {"type": "string"},
                         "k": {"type": "integer", "minimum": 1, "default": 50},
                         "further": {"type": "integer", "minimum": 0, "default": 8},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -157,6 +158,19 @@ def test_a_range_of_an_upload(client: httpx.Client, upload: bytes) -> None:
 
     assert first(0.1, 0.9) == "tone_0880.wav"
     assert first(1.1, 1.9) == "tone_2489.wav"
+
+
+def test_an_upload_is_added_to_and_subtracted_from(
+    client: httpx.Client, library: Library, upload: bytes, ids: dict[str, str]
+) -> None:
+    other = ids["noise_05.flac"]
+    form = {"weight": "2", "items": json.dumps([{"sound_id": other, "weight": -0.5}])}
+    found = client.post("/api/search/upload", files={"file": ("q.wav", upload)}, data=form).json()
+    expected = library.search([QueryItem(upload, weight=2), QueryItem(other, weight=-0.5)], k=50)
+    assert [hit["sound_id"] for hit in found["hits"]] == [hit.sound_id for hit in expected.hits]
+    assert [part["weight"] for part in found["query"]] == [2.0, -0.5]
+    alone = library.search(upload, k=50)
+    assert [hit.distance for hit in alone.hits] != [hit.distance for hit in expected.hits]
 
 
 def test_an_upload_is_not_kept(

@@ -1,168 +1,22 @@
-// The server's API, typed. Field names are those of /api/openapi.json; a test holds them equal.
+// The server's API. Its types are made from /api/openapi.json: see wire.ts.
 
-export interface Problem {
-  code: string;
-  found: string;
-  expected: string;
-  todo: string;
-  message: string;
-  reason: string | null;
-}
+import type * as wire from "./wire";
 
-export interface ScopeIn {
-  folders: string[];
-  tags: string[];
-  text: string;
-}
-
-export interface ItemIn {
-  sound_id: string;
-  start_s: number | null;
-  end_s: number | null;
-  weight: number;
-}
-
-export interface SearchIn {
-  items: ItemIn[];
-  space: string | null;
-  k: number;
-  scope: ScopeIn;
-}
-
-export interface RangeOut {
-  segment_id: string;
-  start_s: number;
-  end_s: number;
-  distance: number;
-  band: string;
-}
-
-export interface HitOut {
-  rank: number;
-  sound_id: string;
-  segment_id: string;
-  name: string;
-  path: string;
-  root: string;
-  folder: string;
-  start_s: number;
-  end_s: number;
-  duration_s: number;
-  distance: number;
-  closeness: number;
-  band: string;
-  further: RangeOut[];
-  tags: string[];
-  state: string;
-}
-
-export interface QueryPartOut {
-  label: string;
-  weight: number;
-  segments: number;
-  sound_id: string | null;
-  start_s: number | null;
-  end_s: number | null;
-}
-
-export interface SearchOut {
-  query: QueryPartOut[];
-  space: string;
-  hits: HitOut[];
-  nothing_close: boolean;
-  considered: number;
-  elapsed_ms: number;
-}
-
-export interface SoundOut {
-  sound_id: string;
-  name: string;
-  path: string;
-  root: string;
-  folder: string;
-  duration_s: number;
-  rate_hz: number;
-  channels: number;
-  format: string;
-  tags: string[];
-  state: string;
-  added_at: string;
-  n_segments: number;
-}
-
-export interface SoundPage {
-  sounds: SoundOut[];
-  total: number;
-  offset: number;
-}
-
-export interface TagsOut {
-  sound_id: string;
-  tags: string[];
-}
-
-export interface RootOut {
-  root_id: string;
-  path: string;
-  label: string;
-  state: string;
-  n_sounds: number;
-  n_gone: number;
-}
-
-export interface FailureOut {
-  path: string;
-  root: string;
-  reason: string;
-  message: string;
-  size: number;
-  failed_at: string;
-}
-
-export interface IndexState {
-  state: "idle" | "running" | "finished" | "stopped" | "failed";
-  folder: string;
-  phase: string;
-  done: number;
-  total: number | null;
-  failed: number;
-  seconds_of_sound: number;
-  elapsed_s: number;
-  path: string;
-  error: Problem | null;
-}
-
-export interface Counts {
-  sounds: number;
-  segments: number;
-  failures: number;
-  indexing: boolean;
-}
-
-export interface LibraryOut {
-  name: string;
-  path: string;
-  version: string;
-  counts: Counts;
-  spaces: string[];
-  roots: RootOut[];
-  indexing: IndexState;
-  max_upload_bytes: number;
-}
+export type * from "./wire";
 
 /** What the server refused, in its own words; `problem.todo` says what to do. */
 export class ApiError extends Error {
   readonly status: number;
-  readonly problem: Problem;
+  readonly problem: wire.Problem;
 
-  constructor(status: number, problem: Problem) {
+  constructor(status: number, problem: wire.Problem) {
     super(problem.message);
     this.status = status;
     this.problem = problem;
   }
 }
 
-const GONE: Problem = {
+const GONE: wire.Problem = {
   code: "no-server",
   found: "Soundkin's server does not answer",
   expected: "",
@@ -180,7 +34,7 @@ async function ask(path: string, init: RequestInit = {}): Promise<Response> {
     throw new ApiError(0, GONE);
   }
   if (response.ok) return response;
-  const body = (await response.json().catch(() => null)) as { error?: Problem } | null;
+  const body = (await response.json().catch(() => null)) as { error?: wire.Problem } | null;
   throw new ApiError(response.status, body?.error ?? { ...GONE, message: `HTTP ${response.status}` });
 }
 
@@ -197,15 +51,15 @@ function send(method: string, body: unknown, signal?: AbortSignal): RequestInit 
   return signal ? { ...init, signal } : init;
 }
 
-export function library(): Promise<LibraryOut> {
+export function library(): Promise<wire.LibraryOut> {
   return json("/api/library");
 }
 
-export function failures(): Promise<FailureOut[]> {
+export function failures(): Promise<wire.FailureOut[]> {
   return json("/api/failures");
 }
 
-export function search(query: SearchIn, signal: AbortSignal): Promise<SearchOut> {
+export function search(query: wire.SearchIn, signal: AbortSignal): Promise<wire.SearchOut> {
   return json("/api/search", send("POST", query, signal));
 }
 
@@ -215,10 +69,10 @@ export interface UploadQuery {
   endS: number | null;
   space: string | null;
   k: number;
-  scope: ScopeIn;
+  scope: wire.ScopeIn;
 }
 
-export function searchUpload(query: UploadQuery, signal: AbortSignal): Promise<SearchOut> {
+export function searchUpload(query: UploadQuery, signal: AbortSignal): Promise<wire.SearchOut> {
   const form = new FormData();
   form.set("file", query.file);
   if (query.startS !== null) form.set("start_s", String(query.startS));
@@ -230,18 +84,18 @@ export function searchUpload(query: UploadQuery, signal: AbortSignal): Promise<S
 }
 
 export function sounds(
-  scope: ScopeIn,
+  scope: wire.ScopeIn,
   offset: number,
   limit: number,
   signal: AbortSignal,
-): Promise<SoundPage> {
-  const params = new URLSearchParams({ text: scope.text, offset: String(offset), limit: String(limit) });
-  for (const folder of scope.folders) params.append("folder", folder);
-  for (const tag of scope.tags) params.append("tag", tag);
+): Promise<wire.SoundPage> {
+  const params = new URLSearchParams({ text: scope.text ?? "", offset: String(offset), limit: String(limit) });
+  for (const folder of scope.folders ?? []) params.append("folder", folder);
+  for (const tag of scope.tags ?? []) params.append("tag", tag);
   return json(`/api/sounds?${params}`, { signal });
 }
 
-export function sound(soundId: string): Promise<SoundOut> {
+export function sound(soundId: string): Promise<wire.SoundOut> {
   return json(`/api/sounds/${soundId}`);
 }
 
@@ -259,19 +113,19 @@ export async function slice(soundId: string, startS: number, endS: number): Prom
   return (await ask(sliceAddress(soundId, startS, endS))).arrayBuffer();
 }
 
-export function addTags(soundId: string, tags: string[]): Promise<TagsOut> {
+export function addTags(soundId: string, tags: string[]): Promise<wire.TagsOut> {
   return json(`/api/sounds/${soundId}/tags`, send("POST", { tags }));
 }
 
-export function removeTags(soundId: string, tags: string[]): Promise<TagsOut> {
+export function removeTags(soundId: string, tags: string[]): Promise<wire.TagsOut> {
   const params = new URLSearchParams(tags.map((tag) => ["tag", tag]));
   return json(`/api/sounds/${soundId}/tags?${params}`, { method: "DELETE" });
 }
 
-export function startIndex(folder: string): Promise<IndexState> {
+export function startIndex(folder: string): Promise<wire.IndexState> {
   return json("/api/index", send("POST", { folder }));
 }
 
-export function stopIndex(): Promise<IndexState> {
+export function stopIndex(): Promise<wire.IndexState> {
   return json("/api/index", { method: "DELETE" });
 }
