@@ -1,0 +1,15 @@
+"""Is a space any good? Labelled sound, questions put to vectors, and how sure the answers are.
+
+- :mod:`~soundkin.evaluate.datasets`   folders of labelled sound -> clips, labels, groups, tasks
+- :mod:`~soundkin.evaluate.subjects`   what is judged: spaces, baselines, models of others
+- :mod:`~soundkin.evaluate.embed`      clips -> vectors, remembered
+- :mod:`~soundkin.evaluate.retrieval`  1-NN, mean average precision, precision and recall at k
+- :mod:`~soundkin.evaluate.probe`      linear and k-NN probes, Autodecompose's speaker test
+- :mod:`~soundkin.evaluate.locality`   how near the equals lie (McCallum et al. 2024)
+- :mod:`~soundkin.evaluate.geometry`   alignment, uniformity, effective rank, hubness, duplicates
+- :mod:`~soundkin.evaluate.intervals`  bootstrap intervals
+- :mod:`~soundkin.evaluate.table`      all of it as one table
+
+Vectors are (n, dim) float32, one row a clip; labels and groups (n,) arrays of text. Clips of one
+group (a speaker, a source, a fold) never stand on both sides: not as neighbours, not across a split.
+"""
