@@ -22,7 +22,8 @@ from soundkin.audio.decode import AUDIO_SUFFIXES, SoundReader, read_sound
 from soundkin.audio.windows import chunks
 from soundkin.frontend.log_mel import mel_windows
 from soundkin.library.calibrate import borders_from, copy_distances, pair_distances
-from soundkin.space import SHIPPED, CepstralHead, Space, load_space
+from soundkin.shelf import SHIPPED
+from soundkin.space import CepstralHead, Space, load_space
 
 MOST_WINDOWS = 20
 DEVIATIONS = 0.5

@@ -14,7 +14,8 @@ import numpy as np
 
 from soundkin.errors import SoundkinError
 from soundkin.facade import Library, library_path
-from soundkin.space import installed_spaces, load_space
+from soundkin.shelf import installed_spaces
+from soundkin.space import load_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable

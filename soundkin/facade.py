@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from soundkin import search as searching
-from soundkin.errors import InputError, NotFound, Offline, UnknownSpace
+from soundkin.errors import InputError, NotFound, Offline, SpaceError, UnknownSpace
 from soundkin.library import export, places
 from soundkin.library.catalogue import Catalogue, Snapshot, SpaceView
 from soundkin.library.ingest import IndexReport, Progress, index_folder
@@ -31,6 +31,7 @@ from soundkin.library.views import Failure, LibraryInfo, Root, Segment, Sound, S
 from soundkin.listen import SOUND_ID, Listener, QueryItem, as_items, best_spot
 from soundkin.scope import Scope, sounds_in
 from soundkin.search import SearchResult
+from soundkin.shelf import find_space
 from soundkin.space import Space, load_space
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class Library:
         *,
         space: str | None = None,
         k: int = 10,
-        scope: Scope | None = None,
+        scope: Scope | str | None = None,
         min_closeness: float | None = None,
         most_different: bool = False,
         further: int = 8,
@@ -206,18 +207,27 @@ class Library:
                 "sounds to search",
                 "run `soundkin index FOLDER` first",
             )
+        name = space_id.rpartition("-")[0]
         raise UnknownSpace(
             f"this library has no vectors of the space {space_id}",
             f"one of {', '.join(snapshot.space_ids)}",
-            "index its folders again with that space, or search with one that is there",
+            f"run `soundkin index FOLDER --space {name}` first",
         )
 
     # -- looking ------------------------------------------------------------------------------------
 
     def sounds(
-        self, scope: Scope | None = None, *, limit: int = 100, offset: int = 0, order: str = "name"
+        self,
+        scope: Scope | str | None = None,
+        *,
+        limit: int = 100,
+        offset: int = 0,
+        order: str = "name",
     ) -> tuple[list[Sound], int]:
-        """List the sounds in a scope, and how many there are; order "name", "added" or "duration"."""
+        """List the sounds in a scope, and how many there are; order "name", "added" or "duration".
+
+        A scope may be a query in words, as in ``library.sounds("kick -808 dur<1")``.
+        """
         snapshot = self._catalogue.snapshot()
         chosen = np.flatnonzero(sounds_in(snapshot, scope))
         if order == "name":
@@ -359,7 +369,7 @@ class Library:
         calibrated = False
         try:
             space = _space(name)
-        except UnknownSpace:
+        except SpaceError:
             space = None
         if space is not None and space.id == space_id:
             borders, calibrated = _borders(space, self._catalogue.snapshot())
@@ -433,7 +443,7 @@ class Library:
         self._store.compact()
 
     def export(
-        self, path: str | Path, fmt: str | None = None, *, scope: Scope | None = None
+        self, path: str | Path, fmt: str | None = None, *, scope: Scope | str | None = None
     ) -> int:
         """Write the list of sounds as CSV, JSON, Parquet or M3U (by suffix or `fmt`); return how many."""
         sounds, total = self.sounds(scope, limit=2**62)
@@ -472,9 +482,14 @@ def _borders(space: Space, snapshot: Snapshot) -> tuple[tuple[float, float, floa
     return (bands["near_identical"], bands["close"], bands["related"]), measured is not None
 
 
-@cache
 def _space(name: str) -> Space:
-    """Return a space, loaded once."""
+    """Return a space, loaded once until its file changes."""
+    return _loaded(name, find_space(name).stat().st_mtime_ns)
+
+
+@cache
+def _loaded(name: str, _written_at: int) -> Space:
+    """Return a space as it was written at one moment."""
     return load_space(name)
 
 

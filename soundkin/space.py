@@ -14,24 +14,25 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from soundkin.audio.windows import WINDOW_S, active_range
-from soundkin.errors import InputError, SpaceError, UnknownSpace
+from soundkin.errors import InputError, SpaceError
 from soundkin.frontend.cepstra import cepstra, deltas, mean_and_deviation
 from soundkin.frontend.log_mel import TILE, Frames, MelSettings, mel_at, mel_windows, n_frames
+from soundkin.shelf import find_space
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from soundkin.audio.windows import Chunk
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-SHIPPED = Path(__file__).parent / "shipped"
 FORMAT = 1
 """Version of the settings file."""
 BATCH = 64
@@ -245,34 +246,18 @@ class Space:
         return windows, valid
 
 
-def installed_spaces() -> list[str]:
-    """Names of the spaces that came with this installation.
-
-    Examples
-    --------
-    >>> "mfcc" in installed_spaces()
-    True
-    """
-    return sorted(path.stem for path in SHIPPED.glob("*.json"))
-
-
 def load_space(name: str | Path) -> Space:
     """Open a space by its name, or by the path of its settings file (ending in .json).
 
-    Raises UnknownSpace, which lists the names there are, and SpaceError for a file that cannot be
-    read as a space.
+    Names are those of :func:`soundkin.shelf.installed_spaces`. Raises UnknownSpace, which lists
+    them, and SpaceError for a file that cannot be read as a space.
 
     Examples
     --------
     >>> load_space("mfcc").dim
     80
     """
-    names = installed_spaces()
-    path = SHIPPED / f"{name}.json" if name in names else Path(name)
-    if path.suffix != ".json" or not path.is_file():
-        raise UnknownSpace(
-            f"no space {str(name)!r}", f"one of {', '.join(names)}, or the path of a .json file"
-        )
+    path = find_space(name)
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
         if settings["head"].get("kind") == "onnx":

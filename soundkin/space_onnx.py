@@ -30,12 +30,14 @@ Ints = npt.NDArray[np.int64]
 class OnnxHead:
     """A graph: (batch, ...) float32 and the valid length of each (batch,) int64 -> (batch, dim).
 
-    `file`: the graph; `batch`: its fixed number of rows; `dim`: length of a vector.
+    `file`: the graph, with the hash `sha256`; `batch`: its fixed number of rows; `dim`: length of
+    a vector.
     """
 
     file: str
     batch: int
     dim: int
+    sha256: str
 
     def __call__(self, frames: Frames) -> Floats:
         """Frames of windows (n, frames, bands) -> (n, dim)."""
@@ -51,7 +53,7 @@ class OnnxHead:
             full[: len(part)] = part
             full[len(part) :] = 0
             lengths[: len(part)] = valid[begin : begin + self.batch]
-            [out] = _session(self.file).run(None, {"rows": full, "valid": lengths})
+            [out] = _session(self.file, self.sha256).run(None, {"rows": full, "valid": lengths})
             vectors[begin : begin + self.batch] = out[: len(part)]
         return vectors
 
@@ -103,7 +105,7 @@ def onnx_space(settings: dict[str, Any], folder: Path) -> Space:
         sample_rate=frontend["rate_hz"],
         window_samples=settings["window_samples"],
         frontend=MelSettings(**frontend),
-        head=OnnxHead(str(file), head["batch"], head["dim"]),
+        head=OnnxHead(str(file), head["batch"], head["dim"], head["sha256"]),
         settings=settings,
         card=settings["card"],
     )
@@ -116,7 +118,7 @@ def load_onnx_space(path: str | Path) -> Space:
 
 
 @cache
-def _session(file: str) -> Any:  # noqa: ANN401 - has no types
+def _session(file: str, sha256: str) -> Any:  # noqa: ANN401, ARG001 - has no types; one a graph
     """The graph, ready to run on one thread that does not spin."""
     onnxruntime = import_module("onnxruntime")  # only spaces with a network need it
     options = onnxruntime.SessionOptions()

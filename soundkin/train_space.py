@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from soundkin.errors import SoundkinError
 from soundkin.recipe.export import export_space
 from soundkin.recipe.load import load_recipe
+from soundkin.shelf import install
 from soundkin.train import train
 
 if TYPE_CHECKING:
@@ -33,9 +35,10 @@ def train_space(
     device: str = "cpu",
     console: Console | None = None,
 ) -> list[Path]:
-    """Train a recipe and write what it learnt as spaces: the paths of their settings files.
+    """Train a recipe and write what it learnt as spaces: the paths of their settings files in `out`.
 
-    `recipe`: a name or a .toml file; `changes`: `section.key=value`; the rest as
+    Each is installed too (:func:`soundkin.shelf.install`), so that its name opens it. `recipe`: a
+    name or a .toml file; `changes`: `section.key=value`; the rest as
     :func:`soundkin.train.train`. Autodecompose gives two spaces, its voice and its content.
     """
     chosen, out = load_recipe(recipe, changes), Path(out)
@@ -53,7 +56,10 @@ def train_space(
         )
     for warning in state.warnings:
         console.print(f"[yellow]{warning}[/yellow]")
-    return write_spaces(state, chosen, out, data=data)
+    files = write_spaces(state, chosen, out, data=data)
+    for file in files:
+        _shelve(file, console)
+    return files
 
 
 def write_spaces(
@@ -77,6 +83,14 @@ def write_spaces(
         ),
     }
     return list(parts.values())
+
+
+def _shelve(file: Path, console: Console) -> None:
+    """Install a space; say so when it cannot be, and leave it where it is."""
+    try:
+        install(file)
+    except SoundkinError as error:
+        console.print(f"Not installed: {error} Its file opens it: {file}", markup=False)
 
 
 @contextmanager

@@ -19,6 +19,12 @@ def data_dir() -> Path:
     return Path(folder)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_spaces(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nobody's own spaces are seen or touched."""
+    os.environ["SOUNDKIN_SPACES"] = str(tmp_path_factory.mktemp("spaces"))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many tests were skipped for want of data, also when it is none."""
     skipped = terminalreporter.stats.get("skipped", [])

@@ -17,7 +17,8 @@ from threadpoolctl import threadpool_limits
 from soundkin.audio.decode import read_sound, resample
 from soundkin.audio.windows import active_range, chunks
 from soundkin.errors import InputError, SpaceError, UnknownSpace
-from soundkin.space import SHIPPED, Space, installed_spaces, load_space, space_id
+from soundkin.shelf import SHIPPED, installed_spaces
+from soundkin.space import Space, load_space, space_id
 
 SPACE = load_space("mfcc")
 WIDTH = SPACE.window_samples
@@ -287,10 +288,11 @@ def test_a_stretch_that_is_not_finite_is_refused(value):
 
 
 def test_a_name_that_is_not_there_lists_those_that_are():
-    assert installed_spaces() == ["mfcc"]
+    names = ", ".join(installed_spaces())
+    assert "mfcc" in names
     for name in ("mfc", "", "../shipped/mfcc", "nowhere/space.json"):
         with pytest.raises(
-            UnknownSpace, match=r"expected one of mfcc, or the path of a \.json file"
+            UnknownSpace, match=rf"expected one of {names}, or the path of a \.json file"
         ):
             load_space(name)
 

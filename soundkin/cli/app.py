@@ -19,8 +19,12 @@ tags_app = typer.Typer(
 roots_app = typer.Typer(
     help="List the indexed folders; tell where one is now.", invoke_without_command=True
 )
+spaces_app = typer.Typer(
+    help="List the installed spaces, add one, remove one.", invoke_without_command=True
+)
 app.add_typer(tags_app, name="tags")
 app.add_typer(roots_app, name="roots")
+app.add_typer(spaces_app, name="spaces")
 
 
 def _version(wanted: bool) -> None:

@@ -73,8 +73,9 @@ def train(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
     as_json: AsJson = False,
 ) -> None:
-    """Train a space without labels by a recipe; the result is a .json file that opens as a space."""
+    """Train a space without labels by a recipe, and install it: `--space RECIPE` uses it at once."""
     _demand_torch()
+    from soundkin.shelf import installed_spaces
     from soundkin.train_space import train_space
 
     where = out or Path(Path(recipe).stem)
@@ -89,10 +90,13 @@ def train(
         device=device,
     )
     if as_json:
-        print_json({"spaces": [str(file) for file in files]})
+        print_json(
+            {"spaces": [str(file) for file in files], "names": [file.stem for file in files]}
+        )
     for file in [] if as_json else files:
+        name = file.stem if file.stem in installed_spaces() else str(file)
         typer.echo(
-            f"Wrote the space {file}. `soundkin index FOLDER --space {file}` listens with it."
+            f"Wrote the space {file}. `soundkin index FOLDER --space {name}` listens with it."
         )
 
 

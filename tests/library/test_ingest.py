@@ -21,7 +21,8 @@ from soundkin.library import ingest, scan
 from soundkin.library.catalogue import Catalogue
 from soundkin.library.scan import GONE, PRESENT
 from soundkin.library.store import Store
-from soundkin.space import SHIPPED, load_space
+from soundkin.shelf import SHIPPED
+from soundkin.space import load_space
 from tests.broken import make_broken
 from tests.library.making import RATE_HZ, column, contents, index, ledger, places, tone, wav
 
