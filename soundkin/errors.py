@@ -6,6 +6,7 @@
     ├── InputError                exit code 2, HTTP 400   an argument that cannot be
     │   ├── NotFound              exit code 2, HTTP 404   a path, sound, segment or folder that is not there
     │   ├── QueryError            exit code 2, HTTP 422   a query that cannot be heard (silence, too short)
+    │   ├── QuerySyntax           exit code 2, HTTP 422   a query that cannot be read; has a `position`
     │   └── TooLarge              exit code 2, HTTP 413   more than the server takes
     ├── DecodeError               exit code 3, HTTP 422   a file that gives no usable sound; has a `reason`
     ├── SpaceError                exit code 4, HTTP 409   two spaces mixed up
@@ -63,6 +64,20 @@ class QueryError(InputError):
 
     code = "query"
     http_status = 422
+
+
+class QuerySyntax(InputError):
+    """A query in words that cannot be read.
+
+    `position` is the place in the query, counted from 0; the message counts from 1, as people do.
+    """
+
+    code = "query-syntax"
+    http_status = 422
+
+    def __init__(self, found: str, expected: str, todo: str, position: int) -> None:
+        self.position = position
+        super().__init__(f"{found} (at character {position + 1} of the query)", expected, todo)
 
 
 class TooLarge(InputError):

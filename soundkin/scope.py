@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,67 +9,86 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from soundkin.library.spots import composed, folded
+from soundkin.query import Scope, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Sequence
 
     from soundkin.library.catalogue import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which sounds may answer: all conditions hold at once, an empty one says nothing.
+__all__ = ["Scope", "sounds_in"]
 
-    folders, not_folders: absolute paths or folder names at any depth; a sound lies in a folder when any
-    of its places does. tags, not_tags: all of them, none of them. text: words that occur in path or
-    tags, "-word" for those that must not. Durations in seconds, times with a time zone.
+
+def sounds_in(snapshot: Snapshot, scope: Scope | str | None) -> npt.NDArray[np.bool_]:
+    """Return which sounds are alive, have a place, and meet a scope; (n_sounds,) indexed by ord.
+
+    scope: conditions, or a query in words (:mod:`soundkin.query`); raises `QuerySyntax` for one that
+    cannot be read.
     """
-
-    folders: Sequence[str] = ()
-    not_folders: Sequence[str] = ()
-    tags: Sequence[str] = ()
-    not_tags: Sequence[str] = ()
-    min_duration_s: float | None = None
-    max_duration_s: float | None = None
-    added_after: datetime | None = None
-    added_before: datetime | None = None
-    text: str = ""
-
-
-def sounds_in(snapshot: Snapshot, scope: Scope | None) -> npt.NDArray[np.bool_]:
-    """Return which sounds are alive, have a place, and meet a scope; (n_sounds,) indexed by ord."""
     mask = snapshot.alive & snapshot.spots.placed
     if scope is None:
         return mask
+    if isinstance(scope, str):
+        scope = parse(scope)
     if scope.text:
-        mask &= _with_words(snapshot, scope.text)
+        mask &= sounds_in(snapshot, scope.text)
+    if scope.formats:
+        mask &= _in_formats(snapshot, scope.formats)
     if scope.folders:
         mask &= _in_folders(snapshot, scope.folders)
-    if scope.not_folders:
-        mask &= ~_in_folders(snapshot, scope.not_folders)
-    if scope.tags or scope.not_tags:
-        mask &= _with_tags(snapshot, scope)
-    return mask & _in_ranges(snapshot, scope)
+    mask &= ~_in_formats(snapshot, scope.not_formats) & ~_in_folders(snapshot, scope.not_folders)
+    for holds in (_with_words, _with_names, _with_tags, _in_ranges):
+        mask &= holds(snapshot, scope)
+    return mask
 
 
-def _with_words(snapshot: Snapshot, text: str) -> npt.NDArray[np.bool_]:
-    """Return the sounds in whose path or tags every word occurs and no "-word" does."""
+def _with_words(snapshot: Snapshot, scope: Scope) -> npt.NDArray[np.bool_]:
+    """Return the sounds in whose path or tags every word occurs and no unwanted one does."""
     mask = np.ones(len(snapshot.ids), bool)
     spots = snapshot.spots
-    for word in folded(text).split():
-        wanted = not (word.startswith("-") and len(word) > 1)
-        bare = word if wanted else word[1:]
-        hit = spots.sounds_with(pc.match_substring(spots.text, bare).to_numpy(zero_copy_only=False))
-        named = {tag for tag in snapshot.tags.names if bare in folded(tag)}
+    for word, wanted in _both(scope.words, scope.not_words):
+        hit = spots.sounds_with(pc.match_substring(spots.text, word).to_numpy(zero_copy_only=False))
+        named = {tag for tag in snapshot.tags.names if word in folded(tag)}
         hit[snapshot.tags.sounds_with(named)] = True
         mask &= hit if wanted else ~hit
+    return mask
+
+
+def _with_names(snapshot: Snapshot, scope: Scope) -> npt.NDArray[np.bool_]:
+    """Return the sounds in whose file name every word occurs and no unwanted one does."""
+    mask = np.ones(len(snapshot.ids), bool)
+    if not (scope.names or scope.not_names):
+        return mask
+    names = pc.replace_substring_regex(snapshot.spots.text, r"\A.*/", "")
+    for word, wanted in _both(scope.names, scope.not_names):
+        places = pc.match_substring(names, word).to_numpy(zero_copy_only=False)
+        hit = snapshot.spots.sounds_with(places)
+        mask &= hit if wanted else ~hit
+    return mask
+
+
+def _both(wanted: Iterable[str], unwanted: Iterable[str]) -> list[tuple[str, bool]]:
+    """Return words as they are compared, with whether they are wanted."""
+    return [(folded(w), True) for w in wanted] + [(folded(w), False) for w in unwanted]
+
+
+def _in_formats(snapshot: Snapshot, formats: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return the sounds of any of the formats, by what was decoded or by a file's suffix."""
+    coded = pc.utf8_lower(snapshot.sounds["format"])
+    mask = np.zeros(len(snapshot.ids), bool)
+    for name in (folded(name).lstrip(".") for name in formats):
+        mask |= pc.equal(coded, name).to_numpy()
+        ends = pc.ends_with(snapshot.spots.text, f".{name}").to_numpy(zero_copy_only=False)
+        mask |= snapshot.spots.sounds_with(ends)
     return mask
 
 
 def _in_folders(snapshot: Snapshot, folders: Sequence[str]) -> npt.NDArray[np.bool_]:
     """Return the sounds with a place in any of the folders."""
     spots = snapshot.spots
+    if not folders:
+        return np.zeros(len(snapshot.ids), bool)
     lower = pc.utf8_lower(spots.folders)
     chosen = np.zeros(len(lower), bool)
     for folder in folders:
@@ -83,13 +101,13 @@ def _in_folders(snapshot: Snapshot, folders: Sequence[str]) -> npt.NDArray[np.bo
 
 
 def _with_tags(snapshot: Snapshot, scope: Scope) -> npt.NDArray[np.bool_]:
-    """Return the sounds that bear all wanted tags and none of the unwanted."""
+    """Return the sounds that bear all wanted tags and none of the unwanted, whatever their case."""
     mask = np.ones(len(snapshot.ids), bool)
-    for tag in scope.tags:
+    for tag, wanted in _both(scope.tags, scope.not_tags):
         borne = np.zeros(len(mask), bool)
-        borne[snapshot.tags.sounds_with({tag})] = True
-        mask &= borne
-    mask[snapshot.tags.sounds_with(set(scope.not_tags))] = False
+        named = {name for name in snapshot.tags.names if folded(name) == tag}
+        borne[snapshot.tags.sounds_with(named)] = True
+        mask &= borne if wanted else ~borne
     return mask
 
 

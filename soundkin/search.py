@@ -136,7 +136,7 @@ def rank(
     parts: Sequence[Part],
     *,
     borders: Sequence[float],
-    scope: Scope | None = None,
+    scope: Scope | str | None = None,
     k: int = 10,
     min_closeness: float | None = None,
     most_different: bool = False,
@@ -251,7 +251,7 @@ def _allowed(
     snapshot: Snapshot,
     view: SpaceView,
     parts: Sequence[Part],
-    scope: Scope | None,
+    scope: Scope | str | None,
 ) -> npt.NDArray[np.bool_]:
     """Return which rows may answer: alive, somewhere on disk, in scope, not the query itself."""
     sounds = sounds_in(snapshot, scope)

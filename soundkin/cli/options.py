@@ -44,7 +44,9 @@ After = Annotated[
 Before = Annotated[
     datetime | None, typer.Option("--before", help="Only sounds added before this day.")
 ]
-Text = Annotated[str, typer.Option("--text", help="Words in path or tags; -word must not occur.")]
+Text = Annotated[
+    str, typer.Option("--text", help='Words, tags and lengths, as in "kick -808 tag:vinyl dur<1".')
+]
 Count = Annotated[int, typer.Option("-k", "--count", help="How many sounds to show.")]
 SpaceName = Annotated[str | None, typer.Option("--space", help="The notion of similar to use.")]
 

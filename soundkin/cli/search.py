@@ -37,7 +37,8 @@ def search(
     queries: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Files, file@start-end (seconds), sound ids or segment ids.", metavar="[QUERY]..."
+            help="Files, file@start-end (seconds), sound ids, segment ids, or words and tags.",
+            metavar="[QUERY]...",
         ),
     ] = None,
     unlike: Annotated[
@@ -66,15 +67,19 @@ def search(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find sounds like the QUERY sounds; with several, like all of them; without one, by words alone.
+    """Find sounds like the QUERY sounds; with several, like all of them; or by words, tags and lengths.
 
     soundkin search kick.wav
     soundkin search take.wav@1.2-1.8 --in Drums --not Loops -k 20
     soundkin search piano.wav violin.wav --unlike hiss.wav
-    soundkin search --text "vinyl -loop"
+    soundkin search "kick -808 tag:vinyl dur<1 in:Drums"
+    soundkin search take.wav "-tag:loop dur<2"
     """
     from soundkin.facade import Library, QueryItem
 
+    written = [query for query in queries or [] if _is_written(query)]
+    queries = [query for query in queries or [] if query not in written]
+    text = " ".join([text, *written]).strip()
     scope = scope_of(text, in_folder, not_folder, tag, not_tag, min_s, max_s, after, before)
     with Library.open(library, create=False) as opened:
         if not queries:
@@ -123,7 +128,7 @@ def similar(
             or SOUND_ID.fullmatch(what)
             or Path(what.rpartition("@")[0] or what).exists()
         ):
-            found, total = opened.sounds(Scope(text=what), limit=5)
+            found, total = opened.sounds(Scope(words=what.split()), limit=5)
             if total != 1:
                 names = ", ".join(sound.path for sound in found)
                 raise InputError(
@@ -133,6 +138,22 @@ def similar(
                 )
             query = found[0].sound_id
         _show_hits(opened.search(query, space=space, k=k), as_json=as_json)
+
+
+def _is_written(query: str) -> bool:
+    """Say whether a query is in words: no file, no id, and nothing that is meant to be a path."""
+    from soundkin.listen import RANGE, SEGMENT_ID, SOUND_ID
+    from soundkin.query import terms
+
+    ranged = RANGE.fullmatch(query)
+    if SOUND_ID.fullmatch(query) or SEGMENT_ID.fullmatch(query) or ranged is not None:
+        return False
+    if Path(query).expanduser().exists():
+        return False
+    found = terms(query)
+    if len(found) == 1 and found[0].field == "word" and not found[0].negated:
+        return "/" not in query and not Path(query).suffix
+    return bool(found)
 
 
 def _weights(text: str, n: int) -> list[float]:

@@ -12,7 +12,13 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
 from soundkin import __version__
-from soundkin.serve import library_routes, problems, search_routes, sound_routes
+from soundkin.serve import (
+    library_routes,
+    problems,
+    query_routes,
+    search_routes,
+    sound_routes,
+)
 from soundkin.serve.events import Counter
 from soundkin.serve.indexing import Indexer
 from soundkin.serve.security import LOOPBACK_HOSTS, Guard
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "static"
 STOP_INDEX_S = 5.0
+ROUTES = (library_routes, query_routes, search_routes, sound_routes)
 NO_PAGE = (
     "The page is not built: soundkin/serve/static has no index.html.\n"
     "Install Soundkin again without SOUNDKIN_SKIP_PAGE, or run 'npm ci && npm run build' in web/.\n"
@@ -67,7 +74,7 @@ def create_app(
         responses=problems.ERRORS,
     )
     app.state.serving = serving
-    for module in (library_routes, search_routes, sound_routes):
+    for module in ROUTES:
         app.include_router(module.router, prefix="/api")
     problems.install(app)
     app.add_middleware(Guard, token=token, allowed_hosts=allowed_hosts)

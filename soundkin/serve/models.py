@@ -67,6 +67,7 @@ class Problem(Answer):
     todo: Text = ""
     message: Text
     reason: str | None = None
+    position: int | None = None
 
 
 class ProblemBody(Answer):
@@ -79,7 +80,7 @@ class ProblemBody(Answer):
 
 
 class ScopeIn(Asked):
-    """Which sounds may answer; empty means all."""
+    """Which sounds may answer; empty means all. text: the query language, see `GET /api/query`."""
 
     folders: list[str] = Field(default=[], max_length=MAX_ITEMS)
     not_folders: list[str] = Field(default=[], max_length=MAX_ITEMS)

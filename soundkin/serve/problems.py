@@ -46,6 +46,7 @@ def problem_of(error: SoundkinError) -> Problem:
         todo=error.todo,
         message=str(error),
         reason=getattr(error, "reason", None),
+        position=getattr(error, "position", None),
     )
 
 
