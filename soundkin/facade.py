@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
-__all__ = ["IndexReport", "Library", "Progress", "QueryItem", "Scope", "SearchResult"]
+__all__ = ["IndexReport", "Library", "Look", "Progress", "QueryItem", "Scope", "SearchResult"]
 
 DEFAULT_SPACES = ("mfcc",)
 UNMEASURED = {"near_identical": 0.03, "close": 0.2, "related": 0.5}
@@ -49,6 +49,15 @@ SHORTEST_COPIED_S = 0.1
 
 FAVOURITE = "favourite"
 """The tag that marks a favourite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A library at one moment with one space in it, and the borders of that space's bands."""
+
+    snapshot: Snapshot
+    view: SpaceView
+    borders: tuple[float, float, float]
 
 
 class Library:
@@ -93,6 +102,22 @@ class Library:
     def path(self) -> Path:
         """The library's folder."""
         return self._store.path
+
+    @property
+    def store(self) -> Store:
+        """The tables on disk: for the rooms beside this one, not for users."""
+        return self._store
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The library in memory: for the rooms beside this one, not for users."""
+        return self._catalogue
+
+    def look(self, space: str | None = None) -> Look:
+        """Return the library at this moment with one space in it; raises as `search`."""
+        chosen = _space(space or DEFAULT_SPACES[0])
+        snapshot, view = self._view(chosen.id)
+        return Look(snapshot, view, _borders(chosen, snapshot)[0])
 
     # -- growing ------------------------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ from soundkin.library.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import lancedb
@@ -272,10 +272,17 @@ class Store:
 
     def put_setting(self, key: str, value: object) -> None:
         """Set a setting (any JSON value)."""
-        self.upsert(
-            "settings",
-            pa.table({"key": [key], "value": [json.dumps(value)]}, schema=SCHEMAS["settings"]),
-        )
+        self.put_settings({key: value})
+
+    def put_settings(self, values: Mapping[str, object]) -> None:
+        """Set several settings (any JSON values) in one commit."""
+        rows = {"key": list(values), "value": [json.dumps(value) for value in values.values()]}
+        self.upsert("settings", pa.table(rows, schema=SCHEMAS["settings"]))
+
+    def delete_settings(self, keys: Sequence[str]) -> None:
+        """Forget settings; one that is not there is passed over."""
+        if keys:
+            self.delete("settings", f"key IN ({quote(keys)})")
 
     def compact(self, *, fragments: int = 0) -> None:
         """Merge the small pieces of tables that have more than `fragments`; drop versions past `KEPT_FOR`.
