@@ -23,20 +23,19 @@ def place_rows(
     root_id: str, places: Iterable[tuple[Entry, str, str]], *, state: str = PRESENT
 ) -> pa.Table:
     """Return rows of the locations table for (file, byte hash, sound id)."""
-    return pa.Table.from_pylist(
-        [
-            {
-                "root_id": root_id,
-                "path": entry.path,
-                "display": display(entry.path),
-                "byte_hash": byte_hash,
-                "size": entry.size,
-                "mtime_ns": entry.mtime_ns,
-                "sound_id": sound_id,
-                "state": state,
-            }
-            for entry, byte_hash, sound_id in places
-        ],
+    placed = list(places)
+    entries = [entry for entry, _, _ in placed]
+    return pa.table(
+        {
+            "root_id": [root_id] * len(placed),
+            "path": [entry.path for entry in entries],
+            "display": [display(entry.path) for entry in entries],
+            "byte_hash": [byte_hash for _, byte_hash, _ in placed],
+            "size": [entry.size for entry in entries],
+            "mtime_ns": [entry.mtime_ns for entry in entries],
+            "sound_id": [sound_id for _, _, sound_id in placed],
+            "state": [state] * len(placed),
+        },
         schema=SCHEMAS["locations"],
     )
 
@@ -128,24 +127,16 @@ def _vector_rows(sounds: Sequence[Heard], space_id: str, number: int) -> pa.Tabl
 
 def _sound_rows(sounds: Sequence[Heard], number: int) -> pa.Table:
     """Return rows of the sounds table."""
-    now = datetime.now(UTC)
-    return pa.Table.from_pylist(
-        [
-            {
-                "sound_id": s.sample_hash,
-                "duration_s": s.duration_s,
-                "rate_hz": s.rate_hz,
-                "channels": s.channels,
-                "format": s.format,
-                "subtype": s.subtype,
-                "peak_db": s.peak_db,
-                "n_segments": len(s.seq),
-                "n_silent": s.n_silent,
-                "peaks": s.peaks.astype(np.int8).tobytes(),
-                "added_at": now,
-                "batch": number,
-            }
-            for s in sounds
-        ],
+    n, now = len(sounds), datetime.now(UTC)
+    plain = ("duration_s", "rate_hz", "channels", "format", "subtype", "peak_db", "n_silent")
+    return pa.table(
+        {
+            "sound_id": [s.sample_hash for s in sounds],
+            **{name: [getattr(s, name) for s in sounds] for name in plain},
+            "n_segments": [len(s.seq) for s in sounds],
+            "peaks": [s.peaks.astype(np.int8, copy=False).tobytes() for s in sounds],
+            "added_at": [now] * n,
+            "batch": [number] * n,
+        },
         schema=SCHEMAS["sounds"],
     )

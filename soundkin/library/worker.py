@@ -1,8 +1,8 @@
-"""One process that hears files; `main` takes the number of a file descriptor and the names of spaces.
+"""One process that hears files; `main` takes two file descriptors and the names of spaces.
 
-It takes groups of jobs from the pipe on that descriptor and answers ("at", what is known of the file so
-far) with every sign of progress and ("done", outcomes) after each group. Trimmed windows of all files of
-a group are embedded together; windows of long sounds share their frames.
+It takes groups of jobs from the pipe on the first and answers each with the outcomes. On the slate on
+the second it notes, with every sign of progress, what is known of the file at hand. Trimmed windows of
+all files of a group are embedded together; windows of long sounds share their frames.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from soundkin.audio.decode import SoundReader, SoundSummary, byte_hash, read_sou
 from soundkin.audio.peaks import PeakMeter
 from soundkin.audio.windows import QUIET_DB, Chunk, chunks
 from soundkin.errors import DecodeError, InputError
-from soundkin.library.workers import Heard, Job, Outcome
+from soundkin.library.outcome import Heard, Job, Outcome, pack
+from soundkin.library.slate import Slate
 from soundkin.space import Space, load_space
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ At = Callable[[Outcome | None], None]
 BEAT_S = 0.5
 BEATLESS_BYTES = 1 << 26
 """A file below this is hashed at one go."""
+
+_PRINTS, _PRINTED_BYTES = 2, 1 << 16
+"""Where decoders print to, a file; and how much of that is kept."""
 
 
 @dataclass(slots=True)
@@ -247,15 +251,17 @@ def _finish(item: _Pending) -> Outcome:
 def main(arguments: Sequence[str]) -> None:
     """Serve one parent until its end of the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    pipe = Connection(int(arguments[0]))
-    spaces = [load_space(name) for name in arguments[1:]]
+    pipe, slate = Connection(int(arguments[0])), Slate(int(arguments[1]))
+    spaces = [load_space(name) for name in arguments[2:]]
 
     def at(outcome: Outcome | None) -> None:
-        pipe.send(("at", outcome))
+        slate.note(outcome)
+        if os.fstat(_PRINTS).st_size > _PRINTED_BYTES:
+            os.ftruncate(_PRINTS, 0)
 
     try:
         at(None)  # ready
         while True:
-            pipe.send(("done", hear_group(pipe.recv(), spaces, at)))
+            pipe.send(pack(hear_group(pipe.recv(), spaces, at)))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return

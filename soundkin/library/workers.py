@@ -3,7 +3,8 @@
 A file that crashes the decoder, or never ends, costs one process and is blamed on that file alone.
 `Workers.run` takes groups of jobs and yields one `Outcome` a job, in the order in which they finish.
 The processes run :mod:`soundkin.library.worker`, joined by socket pairs: no fork, no re-run of the
-caller's script, so it works from notebooks, scripts and servers alike.
+caller's script, so it works from notebooks, scripts and servers alike. What decoders print goes into
+a file of their process; its last line is told when the process dies, the rest is nobody's concern.
 """
 
 from __future__ import annotations
@@ -20,16 +21,15 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 import soundkin
 from soundkin.errors import LibraryError
+from soundkin.library.outcome import Heard, Job, Outcome, unpack
+from soundkin.library.slate import Slate, last_words, scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-Vectors = npt.NDArray[np.float32]
+__all__ = ["Heard", "Job", "Outcome", "Workers"]
 
 STARTUP_S = 120.0
 """How long a process may take to import its libraries on a busy machine."""
@@ -45,64 +45,29 @@ main(sys.argv[1:])
 """Imports this very package, wherever it lies, and then serves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One file (raw path) or one upload (bytes) to be heard.
-
-    key: the caller's own number; start_s, end_s: hear only this range.
-    """
-
-    key: int
-    source: bytes
-    is_upload: bool = False
-    start_s: float | None = None
-    end_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """One sound as the library keeps it: what it is, its segments, their vectors by space id."""
-
-    sample_hash: str
-    duration_s: float
-    rate_hz: int
-    channels: int
-    format: str
-    subtype: str
-    peak_db: float
-    peaks: npt.NDArray[np.int8]
-    seq: npt.NDArray[np.int32]
-    start_s: npt.NDArray[np.float64]
-    end_s: npt.NDArray[np.float64]
-    centre_s: npt.NDArray[np.float64]
-    energy_db: npt.NDArray[np.float32]
-    n_silent: int
-    vectors: Mapping[str, Vectors]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one job: `heard`, or the `reason` (a word of `errors.REASONS`) and a `message`."""
-
-    key: int
-    size: int = 0
-    mtime_ns: int = 0
-    byte_hash: str = ""
-    heard: Heard | None = None
-    reason: str = ""
-    message: str = ""
-
-
 @dataclass(slots=True)
 class _Worker:
     """One process and what it is doing."""
 
     process: subprocess.Popen[bytes]
     pipe: Connection
+    slate: Slate
+    prints: int
     tasks: deque[tuple[Job, ...]] = field(default_factory=deque)
-    at: Outcome | None = None
     alive_at: float = 0.0
-    ready: bool = False
+    beats: int = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has come to work: its first sign of life."""
+        return self.slate.beats() > 0
+
+    def is_silent_for(self, patience_s: float) -> bool:
+        """Say whether it gave no sign of life since last asked and for so long."""
+        now, beats = time.monotonic(), self.slate.beats()
+        if beats != self.beats:
+            self.alive_at, self.beats = now, beats
+        return now - self.alive_at > patience_s
 
 
 class Workers:
@@ -154,7 +119,7 @@ class Workers:
                 for worker in busy:
                     if worker.pipe in ready:
                         yield from self._listen(worker, again)
-                    elif time.monotonic() - worker.alive_at > self._patience_s(worker):
+                    elif worker.is_silent_for(self._patience_s(worker)):
                         yield from self._bury(worker, again, "time-out")
         finally:
             for worker in [w for w in self._workers if w.tasks]:
@@ -180,20 +145,15 @@ class Workers:
                     worker.pipe.send(group)
 
     def _listen(self, worker: _Worker, again: deque[tuple[Job, ...]]) -> Iterator[Outcome]:
-        """Take one message of a process."""
+        """Take the outcomes of one group."""
         try:
-            kind, value = worker.pipe.recv()
+            parcel = worker.pipe.recv()
         except (EOFError, OSError):
             yield from self._bury(worker, again, "crashed")
             return
         worker.alive_at = time.monotonic()
-        worker.ready = True
-        if kind == "at":
-            worker.at = value
-        elif kind == "done":
-            worker.tasks.popleft()
-            worker.at = None
-            yield from value
+        worker.tasks.popleft()
+        yield from unpack(parcel)
 
     def _patience_s(self, worker: _Worker) -> float:
         """Return how long a process may be silent; one that is starting imports its libraries first."""
@@ -206,17 +166,20 @@ class Workers:
 
         Raises `LibraryError` for a process that never came to work: that is no file's fault.
         """
+        worker.process.kill()
+        worker.process.wait()
+        code, ready, blamed = worker.process.returncode, worker.ready, worker.slate.read()
+        words = last_words(worker.prints)
+        said = f", its last words: {words}" if words else ""
         _end(worker)
         self._workers.remove(worker)
-        code = worker.process.returncode
-        if not worker.ready:
+        if not ready:
             raise LibraryError(
-                f"a decoding process did not start (exit status {code})",
+                f"a decoding process did not start (exit status {code}){said}",
                 f"{sys.executable} to run soundkin.library.worker",
                 "run `soundkin doctor`; what was committed is safe",
             )
         current = worker.tasks.popleft()
-        blamed = worker.at
         if blamed is None and len(current) == 1:
             if current[0].key in self._second_chance:
                 blamed = Outcome(current[0].key)
@@ -225,7 +188,7 @@ class Workers:
             what = (
                 f"no progress within {self.timeout_s:g} s"
                 if reason == "time-out"
-                else f"decoding ended its process (exit status {code})"
+                else f"decoding ended its process (exit status {code}){said}"
             )
             yield replace(blamed, reason=reason, message=f"{what}; the file was passed over.")
         again.extend((job,) for job in current if blamed is None or job.key != blamed.key)
@@ -239,34 +202,43 @@ def _start(spaces: Sequence[str]) -> _Worker:
     It runs this very package, and never imports from the current folder: samples may lie there.
     """
     ours, theirs = socket.socketpair()
+    slate, prints = Slate.lay(), scratch()
     environment = os.environ | {
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
     }
     here = str(soundkin.__file__)
-    command = [sys.executable, "-P", "-c", _BOOT, here, str(theirs.fileno()), *spaces]
+    fds = [theirs.fileno(), slate.fd]
+    command = [sys.executable, "-P", "-c", _BOOT, here, *map(str, fds), *spaces]
     try:
         with theirs:
             process = subprocess.Popen(
                 command,
-                pass_fds=[theirs.fileno()],
+                pass_fds=fds,
                 stdin=subprocess.DEVNULL,
+                stdout=prints,
+                stderr=prints,
                 env=environment,
                 start_new_session=True,
             )
     except OSError as error:
         ours.close()
+        slate.close()
+        os.close(prints)
         raise LibraryError(
             f"a decoding process cannot be started ({error.strerror or error})",
             "room for one more process",
             "close other programs or use fewer --jobs",
         ) from error
-    return _Worker(process, Connection(ours.detach()), alive_at=time.monotonic())
+    pipe = Connection(ours.detach())
+    return _Worker(process, pipe, slate, prints, alive_at=time.monotonic())
 
 
 def _end(worker: _Worker) -> None:
-    """End one process and wait for it."""
+    """End one process, wait for it, and let go of what was shared with it."""
     worker.pipe.close()
     worker.process.kill()
     worker.process.wait()
+    worker.slate.close()
+    os.close(worker.prints)
