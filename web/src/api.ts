@@ -63,23 +63,21 @@ export function search(query: wire.SearchIn, signal: AbortSignal): Promise<wire.
   return json("/api/search", send("POST", query, signal));
 }
 
-export interface UploadQuery {
-  file: File;
-  startS: number | null;
-  endS: number | null;
-  space: string | null;
-  k: number;
-  scope: wire.ScopeIn;
-}
-
-export function searchUpload(query: UploadQuery, signal: AbortSignal): Promise<wire.SearchOut> {
+/** Search with a file from outside, or a range of it; `items` may stand beside it. */
+export function searchUpload(
+  file: File,
+  cut: { startS: number; endS: number } | null,
+  fields: Omit<wire.SearchIn, "items"> & { items: wire.ItemIn[]; weight: number },
+  signal: AbortSignal,
+): Promise<wire.SearchOut> {
   const form = new FormData();
-  form.set("file", query.file);
-  if (query.startS !== null) form.set("start_s", String(query.startS));
-  if (query.endS !== null) form.set("end_s", String(query.endS));
-  if (query.space !== null) form.set("space", query.space);
-  form.set("k", String(query.k));
-  form.set("scope", JSON.stringify(query.scope));
+  form.set("file", file);
+  if (cut) form.set("start_s", String(cut.startS));
+  if (cut) form.set("end_s", String(cut.endS));
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === null || value === undefined) continue;
+    form.set(name, typeof value === "object" ? JSON.stringify(value) : String(value));
+  }
   return json("/api/search/upload", { method: "POST", body: form, signal });
 }
 
@@ -91,7 +89,9 @@ export function sounds(
 ): Promise<wire.SoundPage> {
   const params = new URLSearchParams({ text: scope.text ?? "", offset: String(offset), limit: String(limit) });
   for (const folder of scope.folders ?? []) params.append("folder", folder);
+  for (const folder of scope.not_folders ?? []) params.append("not_folder", folder);
   for (const tag of scope.tags ?? []) params.append("tag", tag);
+  for (const tag of scope.not_tags ?? []) params.append("not_tag", tag);
   return json(`/api/sounds?${params}`, { signal });
 }
 
@@ -122,8 +122,8 @@ export function removeTags(soundId: string, tags: string[]): Promise<wire.TagsOu
   return json(`/api/sounds/${soundId}/tags?${params}`, { method: "DELETE" });
 }
 
-export function startIndex(folder: string): Promise<wire.IndexState> {
-  return json("/api/index", send("POST", { folder }));
+export function startIndex(folder: string, retryFailed = false): Promise<wire.IndexState> {
+  return json("/api/index", send("POST", { folder, retry_failed: retryFailed }));
 }
 
 export function stopIndex(): Promise<wire.IndexState> {

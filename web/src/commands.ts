@@ -10,7 +10,10 @@ export interface Actions {
   playOrStop: () => void;
   stop: () => void;
   loop: () => void;
+  autoplay: () => void;
   similar: () => void;
+  add: (weight: number) => void;
+  surprise: () => void;
   favourite: () => void;
   unfold: (open: boolean) => void;
   search: () => void;
@@ -28,7 +31,11 @@ export function commandsOf(actions: Actions): Command[] {
     { keys: [" "], label: "play and stop", run: actions.playOrStop },
     { keys: ["Escape"], label: "stop", run: actions.stop },
     { keys: ["l"], label: "loop on and off", run: actions.loop },
+    { keys: ["a"], label: "hear what is selected, on and off", run: actions.autoplay },
     { keys: ["s"], label: "find similar sounds", run: actions.similar },
+    { keys: ["+", "="], label: "add this sound to the query", run: () => actions.add(1) },
+    { keys: ["-"], label: "subtract it from the query", run: () => actions.add(-1) },
+    { keys: ["x"], label: "surprise: a sound drawn by lot", run: actions.surprise },
     { keys: ["f"], label: "favourite on and off", run: actions.favourite },
     { keys: ["ArrowRight"], label: "show further hits in this sound", run: () => actions.unfold(true) },
     { keys: ["ArrowLeft"], label: "fold them again", run: () => actions.unfold(false) },

@@ -36,3 +36,8 @@ export function nothingFound(text: string, clear: () => void): HTMLElement {
 export function nobodyElse(): HTMLElement {
   return block("No other sound is here");
 }
+
+/** Hits there are, but none as close as asked for. */
+export function noneClose(least: number, clear: () => void): HTMLElement {
+  return block(`No sound is as close as ${least.toFixed(2)}`, button("Show all", clear));
+}

@@ -4,7 +4,7 @@ import * as api from "./api";
 import type { Dropped } from "./drop";
 import { countOf, countText } from "./format";
 import { HitRows, PagedRows, type Source } from "./rows";
-import { isSimilar, type View } from "./state";
+import { isSimilar, type Item, type View } from "./state";
 
 export interface Found {
   source: (Source & { setTags(soundId: string, tags: readonly string[]): void }) | null;
@@ -18,12 +18,13 @@ export interface Found {
 /** Nothing found, or nothing asked yet. */
 export const NONE: Found = { source: null, status: "", remark: "", query: [] };
 
-const HITS = 200;
+export const HITS = 200;
 
 export const NOTHING_CLOSE = "Nothing close here. These are the nearest sounds, but none of them is close to the query.";
 
 function scopeOf(view: View): api.ScopeIn {
-  return { folders: [...view.folders], tags: [...view.tags], text: view.text };
+  const { folders, notFolders, tags, notTags, text } = view;
+  return { folders: [...folders], not_folders: [...notFolders], tags: [...tags], not_tags: [...notTags], text };
 }
 
 /** Fetch what a view shows; `onLoad` is called whenever further rows of a long list have come. */
@@ -46,20 +47,28 @@ async function browse(view: View, signal: AbortSignal, onLoad: () => void): Prom
 }
 
 async function similar(view: View, dropped: Dropped | null, signal: AbortSignal): Promise<Found> {
-  const common = { space: view.space, k: HITS, scope: scopeOf(view) };
+  const common: Omit<api.SearchIn, "items"> = { space: view.space, k: HITS, scope: scopeOf(view) };
+  if (view.different) Object.assign(common, { most_different: true, min_closeness: view.least });
+  const items = view.like.map(itemOf);
   const answer = dropped
-    ? await api.searchUpload(
-        { ...common, file: dropped.file, startS: view.cut?.startS ?? null, endS: view.cut?.endS ?? null },
-        signal,
-      )
-    : await api.search({ ...common, items: view.like.map(itemOf) }, signal);
+    ? await api.searchUpload(dropped.file, view.cut, { ...common, items, weight: view.dropWeight }, signal)
+    : await api.search({ ...common, items }, signal);
   const { hits, considered, space, elapsed_ms } = answer;
   return {
     source: new HitRows(hits),
-    status: `${countText(hits.length)} nearest · ${countOf(considered, "segment")} compared · ${spaceName(space)} · ${Math.max(1, Math.round(elapsed_ms))} ms`,
-    remark: answer.nothing_close && hits.length ? NOTHING_CLOSE : "",
+    status: `${countText(hits.length)} ${view.different ? "most different" : "nearest"} · ${countOf(considered, "segment")} compared · ${spaceName(space)} · ${Math.max(1, Math.round(elapsed_ms))} ms`,
+    remark: answer.nothing_close && hits.length && !view.different ? NOTHING_CLOSE : "",
     query: answer.query,
   };
+}
+
+/** A sound of a view's scope, drawn by lot; null when there is none. */
+export async function surprise(view: View, signal: AbortSignal): Promise<api.SoundOut | null> {
+  const scope = scopeOf({ ...view, text: isSimilar(view) ? "" : view.text });
+  const { total } = await api.sounds(scope, 0, 1, signal);
+  if (!total) return null;
+  const { sounds } = await api.sounds(scope, Math.floor(Math.random() * total), 1, signal);
+  return sounds[0] ?? null;
 }
 
 /** A space's name without the hash of its settings. */
@@ -67,6 +76,6 @@ function spaceName(id: string): string {
   return id.replace(/-[0-9a-f]{8}$/, "");
 }
 
-function itemOf(item: View["like"][number]): api.ItemIn {
+function itemOf(item: Item): api.ItemIn {
   return { sound_id: item.soundId, start_s: item.startS, end_s: item.endS, weight: item.weight };
 }

@@ -1,52 +1,53 @@
 // The page put together: a view of the navigator becomes rows, a selected row is heard.
 
 import * as api from "./api";
-import { Audition, QUERY } from "./audition";
 import { commandsOf } from "./commands";
 import { el } from "./dom";
 import { DropStore, listenDrop } from "./drop";
-import { dropAgain, nobodyElse, nothingFound, wentWrong } from "./empty";
-import { type Found, find, NONE } from "./finder";
+import { dropAgain, nobodyElse, noneClose, nothingFound, wentWrong } from "./empty";
+import { find, type Found, HITS, NONE, surprise } from "./finder";
 import { countOf } from "./format";
+import { Hearing } from "./hearing";
 import { keySheet } from "./key-sheet";
 import { focusOf, Keys } from "./keys";
 import { emptyLibrary, LibraryPanel } from "./library-panel";
+import { LibraryWatch } from "./library-watch";
+import { browserPlace, Navigator } from "./navigator";
 import { Notice } from "./notice";
+import { addPart, changePart, partsOf, removePart } from "./parts";
 import { PeakStore } from "./peaks";
 import { PlayerBar } from "./player-bar";
-import { followEvents, Progress } from "./progress";
 import { QueryBar } from "./query-bar";
 import { QueryPanel } from "./query-panel";
 import { FAVOURITE, Results } from "./results";
 import { HitRows, type Row } from "./rows";
-import { browserPlace, type Cut, EMPTY, isSimilar, Navigator, sameRows, similarTo, type View } from "./state";
+import { type Cut, EMPTY, isFiltered, isSimilar, sameRows, similarTo, UNFILTERED, type View } from "./state";
+import { Steering } from "./steering";
 import { Subjects } from "./subject";
+import { themeSwitch } from "./theme";
 
 const AT_MS = 150;
 
 export class Page {
   readonly navigator = new Navigator(browserPlace());
   readonly results: Results;
-  #audition = new Audition();
+  readonly hearing: Hearing;
   #peaks = new PeakStore(api.peaks);
-  #subjects = new Subjects(this.#audition, this.#peaks);
+  #subjects: Subjects;
   #drops = new DropStore();
   #notice = new Notice();
   #bar: QueryBar;
   #query: QueryPanel;
+  #steering: Steering;
   #playerBar: PlayerBar;
-  #progress: Progress;
+  #watch: LibraryWatch;
   #panel = new LibraryPanel();
   #keys: Keys;
   #sheet: HTMLDialogElement;
-  #news = el("button", { type: "button", class: "news", hidden: true });
   #found: Found = NONE;
   #search = new AbortController();
-  #library: api.LibraryOut | null = null;
-  #counts: api.Counts | null = null;
-  #shownSounds: number | null = null;
+  #chosen = 0;
   #shownDrop: number | null = null;
-  #frame = 0;
   #atTimer = 0;
 
   constructor(host: HTMLElement) {
@@ -57,36 +58,55 @@ export class Page {
       onSeek: (index, second) => this.#seek(index, second),
       onRegion: (row, cut) => navigator.go(similarTo(navigator.view, row.soundId, cut)),
       onSimilar: (row) => this.#similar(row),
+      onAdd: (row, weight) => this.#add(row, weight),
       onFavourite: (row) => void this.#favourite(row),
       onFurther: (row) => this.#further(row),
       onFolder: (folder) => this.#narrow({ folders: [folder] }),
       onTag: (tag) => this.#narrow({ tags: [...new Set([...navigator.view.tags, tag])] }),
     });
-    this.#bar = new QueryBar({
-      onText: (text) => this.#text(text),
-      onFile: (file) => void this.drop(file),
-      onView: (view) => navigator.go(view),
-      onLibrary: () => void this.#panel.open().catch(tell),
-      onKeys: () => this.#sheet.showModal(),
-      onLeave: () => this.results.grid.focus(),
-    });
     this.#query = new QueryPanel({
-      onCut: (cut) => this.#cut(cut),
+      onCut: (cut) => navigator.go(changePart(navigator.view, this.#chosen, { cut })),
       onPlay: (cut) => this.#playQuery(cut),
-      onClear: () => this.#narrow({ like: [], drop: null, cut: null }),
+      onClear: () => this.#narrow({ like: [], drop: null, cut: null, least: null, different: false }),
+      onChoose: (index) => this.#choosePart(index),
+      onWeight: (index, weight) => navigator.go(changePart(navigator.view, index, { weight })),
+      onRemove: (index) => navigator.go(removePart(navigator.view, index)),
     });
-    this.#playerBar = new PlayerBar(this.player, () => this.#playOrStop(), (text) => this.#notice.say(text));
-    this.#progress = new Progress(() => void api.stopIndex().catch(tell));
+    this.hearing = new Hearing(this.results, this.#query);
+    this.#subjects = new Subjects(this.hearing.audition, this.#peaks);
+    this.#bar = new QueryBar(
+      {
+        onText: (text) => this.#text(text),
+        onFile: (file) => void this.drop(file),
+        onView: (view) => navigator.go(view),
+        onSurprise: () => void this.#surprise().catch(tell),
+        onLibrary: () => void this.#panel.open().catch(tell),
+        onKeys: () => this.#sheet.showModal(),
+        onLeave: () => this.results.grid.focus(),
+      },
+      themeSwitch(() => this.#redraw()),
+    );
+    this.#steering = new Steering({
+      onLeast: (least) => this.#least(least),
+      onView: (view, replace) => navigator.go({ ...view, at: null }, { replace }),
+    });
+    this.#playerBar = new PlayerBar(this.hearing, () => this.#playOrStop(), (text) => this.#notice.say(text));
+    this.#watch = new LibraryWatch({
+      onLibrary: (library, counts) => this.#bar.showLibrary(library.name, countOf(counts.sounds, "sound"), library.spaces),
+      mayReload: () => this.#mayReload(),
+      onReload: () => void this.load(),
+      onError: tell,
+    });
     this.#keys = this.#bindKeys();
     this.#sheet = keySheet(this.#keys);
-    this.#news.addEventListener("click", () => void this.load());
     host.append(
       el("h1", { class: "unseen" }, "Soundkin"),
       this.#bar.root,
-      this.#progress.root,
+      this.#watch.progress.root,
       this.#query.root,
-      this.results.root,
-      this.#news,
+      this.#steering.root,
+      el("main", { class: "stage" }, this.results.root),
+      this.#watch.news,
       this.#playerBar.root,
       this.#notice.root,
       this.#panel.root,
@@ -96,16 +116,19 @@ export class Page {
   }
 
   get player() {
-    return this.#audition.player;
+    return this.hearing.player;
   }
 
   /** Listen, and show what the address asks for. */
   start(): void {
     const { navigator, player } = this;
     navigator.onChange((view, before) => {
-      this.#bar.show(view);
+      this.#show(view);
       if (!sameRows(view, before) || navigator.dropNumber !== this.#shownDrop) void this.load();
-      else if (view.at !== this.results.row()?.key) this.results.show(this.#found.source, view.at);
+      else {
+        if (view.least !== before.least) this.#least(view.least);
+        if (view.at !== (this.results.row()?.key ?? null)) this.results.show(this.#found.source, view.at);
+      }
       this.#showNow();
     });
     player.onChange = () => this.#showNow();
@@ -113,17 +136,9 @@ export class Page {
     player.onBlocked = () => this.#notice.say("Your browser plays sound only after a click: click anywhere.");
     listenDrop((file) => void this.drop(file));
     document.addEventListener("keydown", (event) => this.#onKey(event));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-      this.results.refresh();
-      this.#query.draw();
-    });
-    followEvents(
-      (state) => this.#onIndex(state),
-      (counts) => this.#onCounts(counts),
-    );
-    this.#bar.show(navigator.view);
+    this.#show(navigator.view);
     this.results.say("Loading…", "");
-    void this.#loadLibrary();
+    this.#watch.start();
     void this.load();
   }
 
@@ -133,18 +148,19 @@ export class Page {
     clearTimeout(this.#atTimer);
     const search = (this.#search = new AbortController());
     const { view } = this.navigator;
-    this.#news.hidden = true;
+    this.#watch.news.hidden = true;
     this.results.busy(true);
     this.#shownDrop = this.navigator.dropNumber;
     const dropped = this.#drops.get(this.#shownDrop);
-    void this.#showQuery(view, search.signal);
+    this.#chosen = Math.max(0, Math.min(this.#chosen, partsOf(view).length - 1));
+    void this.#showQuery();
     try {
       const found = await find(view, dropped, search.signal, () => this.results.refresh());
       if (search.signal.aborted) return;
-      this.#show(found, view);
+      this.#showRows(found, view);
     } catch (error) {
       if (search.signal.aborted) return;
-      this.#show(NONE, view);
+      this.#showRows(NONE, view);
       this.results.showEmpty(wentWrong(error, () => void this.load()));
     } finally {
       if (!search.signal.aborted) this.results.busy(false);
@@ -153,7 +169,7 @@ export class Page {
 
   /** Search with a file from outside. */
   async drop(file: File): Promise<void> {
-    const most = this.#library?.max_upload_bytes ?? Infinity;
+    const most = this.#watch.library?.max_upload_bytes ?? Infinity;
     if (file.size > most) {
       this.#notice.say(`${file.name} is larger than ${Math.floor(most / 2 ** 20)} MB. Cut out the moment you look for, or index it.`);
       return;
@@ -161,16 +177,16 @@ export class Page {
     this.player.stop();
     const buffer = await file.arrayBuffer().then((data) => this.player.decode(data)).catch(() => null);
     const dropNumber = this.#drops.add({ file, buffer });
-    const { space, folders, tags } = this.navigator.view;
-    this.navigator.go({ ...EMPTY, space, folders, tags, drop: file.name }, { dropNumber });
+    const { space, mix, folders, notFolders, tags, notTags, show } = this.navigator.view;
+    const kept = { space, mix, folders, notFolders, tags, notTags, show };
+    this.#chosen = 0;
+    this.navigator.go({ ...EMPTY, ...kept, drop: file.name }, { dropNumber });
   }
 
   select(index: number, play: boolean): void {
     this.results.select(index);
-    const row = this.results.row();
-    if (!row) return;
-    if (play) this.#audition.play(row);
-    this.#preload();
+    if (!this.results.row()) return;
+    this.hearing.selected(play);
     this.#showNow();
     clearTimeout(this.#atTimer);
     this.#atTimer = window.setTimeout(() => this.#remember(), AT_MS);
@@ -197,7 +213,10 @@ export class Page {
       playOrStop: () => this.#playOrStop(),
       stop: () => this.player.stop(),
       loop: () => this.player.toggleLoop(),
+      autoplay: () => this.hearing.toggleAutoplay(),
       similar: withRow((row) => this.#similar(row)),
+      add: (weight) => withRow((row) => this.#add(row, weight))(),
+      surprise: () => void this.#surprise().catch((error: unknown) => this.#notice.tell(error)),
       favourite: withRow((row) => void this.#favourite(row)),
       unfold: (open) => withRow((row) => this.#further(row, open))(),
       search: () => this.#bar.focus(),
@@ -207,31 +226,80 @@ export class Page {
   }
 
   #onKey(event: KeyboardEvent): void {
-    if (this.#sheet.open || this.#panel.root.open) return;
+    if (document.querySelector("dialog:modal")) return;
     const command = this.#keys.find(event, focusOf(event.target));
     if (!command) return;
     event.preventDefault();
     command.run();
   }
 
-  #show(found: Found, view: View): void {
+  // -- what is shown ----------------------------------------------------------------------------------
+
+  #show(view: View): void {
+    this.#bar.show(view);
+    this.#steering.show(view);
+  }
+
+  #showRows(found: Found, view: View): void {
     this.#found = found;
+    if (found.source instanceof HitRows && !view.different) found.source.setLeast(view.least);
     this.results.say(found.status, found.remark);
     this.results.show(found.source, view.at);
-    const count = found.source?.count ?? 0;
-    this.#shownSounds = this.#counts?.sounds ?? this.#shownSounds;
-    this.results.showEmpty(count === 0 ? this.#whyEmpty(found, view) : null);
-    this.#preload();
+    this.#watch.fresh();
+    this.#sayCount(view);
+    this.hearing.prepare();
     this.#showNow();
+  }
+
+  /** Show only the hits that are close enough, from those that have come already. */
+  #least(least: number | null): void {
+    const { source } = this.#found;
+    const { view } = this.navigator;
+    if (!(source instanceof HitRows) || view.different) return;
+    const at = this.results.row()?.key ?? null;
+    source.setLeast(least);
+    this.results.show(source, at);
+    this.#sayCount({ ...view, least });
+  }
+
+  #sayCount(view: View): void {
+    const { source } = this.#found;
+    if (source instanceof HitRows) this.#steering.count(source.hits.shown, source.hits.all, source.hits.all === HITS);
+    this.results.showEmpty(source?.count ? null : this.#whyEmpty(this.#found, view));
   }
 
   #whyEmpty(found: Found, view: View): HTMLElement | null {
     if (!found.source) return view.drop === null ? null : dropAgain(() => this.#bar.choose());
-    if (view.text !== "" || view.folders.length > 0 || view.tags.length > 0) {
-      return nothingFound(view.text, () => this.#narrow({ text: "", folders: [], tags: [] }));
-    }
-    return isSimilar(view) ? nobodyElse() : emptyLibrary(() => void this.#loadLibrary());
+    if (isSimilar(view) && view.least !== null) return noneClose(view.least, () => this.#narrow({ least: null }));
+    if (isFiltered(view)) return nothingFound(view.text, () => this.#narrow(UNFILTERED));
+    return isSimilar(view) ? nobodyElse() : emptyLibrary(() => void this.#watch.load());
   }
+
+  #redraw(): void {
+    this.results.refresh();
+    this.#query.draw();
+  }
+
+  async #showQuery(): Promise<void> {
+    const { view, dropNumber } = this.navigator;
+    const { signal } = this.#search;
+    const parts = partsOf(view);
+    const part = parts[this.#chosen];
+    const again = () => signal.aborted || void this.#showQuery();
+    const dropped = this.#drops.get(dropNumber);
+    const subject = part ? await this.#subjects.of(part, dropped, dropNumber, again).catch(() => null) : null;
+    const cards = await this.#subjects.cards(parts, view.drop ?? "");
+    if (signal.aborted) return;
+    this.#query.showParts(cards, this.#chosen);
+    this.#query.show(subject);
+  }
+
+  #choosePart(index: number): void {
+    this.#chosen = index;
+    void this.#showQuery();
+  }
+
+  // -- going somewhere --------------------------------------------------------------------------------
 
   /** Go to the present view with something changed, and no row selected. */
   #narrow(change: Partial<View>): void {
@@ -246,15 +314,30 @@ export class Page {
   }
 
   #similar(row: Row): void {
-    const cut = row.band === null ? null : { startS: row.startS, endS: row.endS };
-    const whole = cut === null || row.durationS <= cut.endS - cut.startS + 0.01;
-    this.navigator.go(similarTo(this.navigator.view, row.soundId, whole ? null : cut));
+    this.#chosen = 0;
+    this.navigator.go(similarTo(this.navigator.view, row.soundId, cutOf(row)));
   }
 
-  #cut(cut: Cut | null): void {
+  /** Add a row to the query or subtract it; without a query there is nothing to subtract from. */
+  #add(row: Row, weight: number): void {
     const { view } = this.navigator;
-    if (view.drop !== null) this.navigator.go({ ...view, cut, at: null });
-    else if (view.like[0]) this.navigator.go(similarTo(view, view.like[0].soundId, cut));
+    if (!isSimilar(view) && weight < 0) {
+      this.#notice.say("Ask for something first (S): then sounds can be subtracted from it.");
+      return;
+    }
+    const before = partsOf(view).length;
+    if (!before) return this.#similar(row);
+    this.#chosen = before;
+    this.navigator.go(addPart(view, row.soundId, cutOf(row), weight));
+  }
+
+  async #surprise(): Promise<void> {
+    const { view } = this.navigator;
+    const sound = await surprise(view, new AbortController().signal);
+    if (!sound) return;
+    this.#chosen = 0;
+    this.navigator.go(similarTo(view, sound.sound_id, null));
+    if (this.hearing.autoplay) this.hearing.playQuery(sound.name, { startS: 0, endS: sound.duration_s }, sound.sound_id, null);
   }
 
   async #favourite(row: Row): Promise<void> {
@@ -277,79 +360,42 @@ export class Page {
     this.select(Math.max(0, source.indexOf(source.indexOf(row.key) >= 0 ? row.key : head)), false);
   }
 
+  /** New sounds are shown at once only to one who has not begun to look at the list. */
+  #mayReload(): boolean | null {
+    if (!this.#found.source) return null;
+    return this.results.selected < 0 && this.results.grid.scrollTop === 0 && !isSimilar(this.navigator.view);
+  }
+
   // -- hearing ----------------------------------------------------------------------------------------
 
   #seek(index: number, second: number): void {
     this.select(index, false);
     const row = this.results.row(index);
-    if (row) this.#audition.play(row, second);
+    if (row) this.hearing.playFrom(row, second);
   }
 
   #playOrStop(): void {
-    const row = this.results.row() ?? this.results.row(0);
-    if (this.player.take) this.player.stop();
-    else if (this.results.selected < 0) this.select(0, true);
-    else if (row) this.#audition.play(row);
+    if (this.hearing.playOrStop()) return;
+    this.results.select(0);
+    this.hearing.playOrStop();
+    this.select(0, false);
   }
 
   #playQuery(cut: Cut): void {
     const { view, dropNumber } = this.navigator;
-    const soundId = view.like[0]?.soundId ?? null;
-    this.#audition.playQuery(view.drop ?? "the query", cut, soundId, this.#drops.get(dropNumber));
-  }
-
-  #preload(): void {
-    const { selected } = this.results;
-    this.#audition.prepare([1, -1, 2].map((by) => this.results.row(selected + by)));
+    const part = partsOf(view)[this.#chosen];
+    const dropped = part?.soundId === null ? this.#drops.get(dropNumber) : null;
+    this.hearing.playQuery(view.drop ?? "the query", cut, part?.soundId ?? null, dropped);
   }
 
   #showNow(): void {
     this.#playerBar.show(this.results.row());
-    cancelAnimationFrame(this.#frame);
-    const step = () => {
-      const { take, positionS } = this.player;
-      this.results.playhead(take && take.key !== QUERY ? take.key : null, positionS);
-      this.#query.playhead(take?.key === QUERY ? positionS : null);
-      if (take) this.#frame = requestAnimationFrame(step);
-    };
-    step();
+    this.hearing.follow();
   }
+}
 
-  async #showQuery(view: View, signal: AbortSignal): Promise<void> {
-    const number = this.navigator.dropNumber;
-    const again = () => void this.#showQuery(view, signal);
-    const subject = await this.#subjects.of(view, this.#drops.get(number), number, again).catch(() => null);
-    if (!signal.aborted) this.#query.show(subject);
-  }
-
-  // -- the library ------------------------------------------------------------------------------------
-
-  async #loadLibrary(): Promise<void> {
-    try {
-      this.#library = await api.library();
-      this.#onCounts(this.#library.counts);
-      this.#progress.show(this.#library.indexing);
-    } catch (error) {
-      this.#notice.tell(error);
-    }
-  }
-
-  #onIndex(state: api.IndexState): void {
-    this.#progress.show(state);
-  }
-
-  #onCounts(counts: api.Counts): void {
-    this.#counts = counts;
-    this.#progress.elsewhere(counts);
-    if (this.#library) this.#bar.showLibrary(this.#library.name, countOf(counts.sounds, "sound"), this.#library.spaces);
-    this.#shownSounds ??= counts.sounds;
-    const more = counts.sounds - this.#shownSounds;
-    if (!more || !this.#found.source) return;
-    const untouched = this.results.selected < 0 && this.results.grid.scrollTop === 0 && !isSimilar(this.navigator.view);
-    if (untouched) void this.load();
-    else {
-      this.#news.textContent = more > 0 ? `Show ${countOf(more, "new sound")}` : "The library has changed: show";
-      this.#news.hidden = false;
-    }
-  }
+/** The range a row stands for; null when it is the whole sound. */
+function cutOf(row: Row): Cut | null {
+  const whole = row.band === null || row.durationS <= row.endS - row.startS + 0.01;
+  return whole ? null : { startS: row.startS, endS: row.endS };
 }

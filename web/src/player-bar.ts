@@ -3,24 +3,27 @@
 import { sliceAddress } from "./api";
 import { el, setText } from "./dom";
 import { rangeText } from "./format";
-import type { Player } from "./player";
+import type { Hearing } from "./hearing";
 import type { Row } from "./rows";
 
 const VOLUME = "soundkin.volume";
 
 export class PlayerBar {
   readonly root: HTMLElement;
-  #player: Player;
+  #hearing: Hearing;
   #toggle = el("button", { type: "button", class: "toggle" });
   #name = el("span", { class: "now-name" });
   #range = el("span", { class: "numbers dim" });
   #loop = el("button", { type: "button" }, "Loop");
+  #autoplay = el("button", { type: "button", title: "Hear a sound as soon as it is selected" }, "Autoplay");
   #download = el("a", { class: "button", hidden: true }, "Download slice");
   #copy = el("button", { type: "button", hidden: true }, "Copy path");
   #row: Row | null = null;
 
-  constructor(player: Player, onToggle: () => void, onCopied: (text: string) => void) {
-    this.#player = player;
+  constructor(hearing: Hearing, onToggle: () => void, onCopied: (text: string) => void) {
+    const { player } = hearing;
+    this.#hearing = hearing;
+    this.#autoplay.addEventListener("click", () => hearing.toggleAutoplay());
     this.#toggle.addEventListener("click", onToggle);
     this.#loop.addEventListener("click", () => player.toggleLoop());
     this.#copy.addEventListener("click", () => {
@@ -44,6 +47,7 @@ export class PlayerBar {
       this.#toggle,
       el("p", { class: "now-what" }, this.#name, this.#range),
       this.#loop,
+      this.#autoplay,
       volume,
       this.#download,
       this.#copy,
@@ -54,7 +58,7 @@ export class PlayerBar {
   /** Show what is heard, else what is selected. */
   show(row: Row | null): void {
     this.#row = row;
-    const { take, loop } = this.#player;
+    const { take, loop } = this.#hearing.player;
     setText(this.#toggle, take ? "■" : "▶");
     this.#toggle.setAttribute("aria-label", take ? "Stop" : "Play the selected sound");
     this.#toggle.disabled = !take && !row;
@@ -62,6 +66,7 @@ export class PlayerBar {
     const range = take ?? row;
     setText(this.#range, range ? rangeText(range.startS, range.endS) : "");
     this.#loop.setAttribute("aria-pressed", String(loop));
+    this.#autoplay.setAttribute("aria-pressed", String(this.#hearing.autoplay));
     this.#download.hidden = this.#copy.hidden = !row;
     if (row) this.#download.href = sliceAddress(row.soundId, row.startS, row.endS, true);
   }

@@ -1,16 +1,24 @@
 // The bar on top: one box for words, a button for a file, and the filters that are on.
 
-import { el, setText } from "./dom";
+import { el } from "./dom";
 import { isSimilar, type View } from "./state";
 
 export interface BarEvents {
   onText: (text: string) => void;
   onFile: (file: File) => void;
   onView: (view: View) => void;
+  onSurprise: () => void;
   onLibrary: () => void;
   onKeys: () => void;
   onLeave: () => void;
 }
+
+type Filter = "folders" | "notFolders" | "tags" | "notTags";
+
+const FILTERS: readonly { word: string; on: Filter; off: Filter }[] = [
+  { word: "in", on: "folders", off: "notFolders" },
+  { word: "tag", on: "tags", off: "notTags" },
+];
 
 const TYPING_MS = 180;
 
@@ -25,7 +33,7 @@ export class QueryBar {
   #view: View | null = null;
   #timer = 0;
 
-  constructor(events: BarEvents) {
+  constructor(events: BarEvents, theme: HTMLElement) {
     this.#events = events;
     this.#box = el("input", { type: "search", autocomplete: "off", spellcheck: false });
     this.#box.setAttribute("aria-label", "Search names, tags and folders");
@@ -43,6 +51,8 @@ export class QueryBar {
       if (this.#view) events.onView({ ...this.#view, space: this.#space.value || null });
     });
     this.#library.addEventListener("click", () => events.onLibrary());
+    const surprise = el("button", { type: "button", title: "A sound drawn by lot, and what is like it" }, "Surprise");
+    surprise.addEventListener("click", () => events.onSurprise());
     const keys = el("button", { type: "button", class: "plain", title: "Keys", aria: { label: "Keys" } }, "?");
     keys.addEventListener("click", () => events.onKeys());
     this.root = el(
@@ -52,7 +62,9 @@ export class QueryBar {
       el("search", {}, this.#box),
       choose,
       this.#file,
+      surprise,
       this.#space,
+      theme,
       keys,
       this.#chips,
     );
@@ -84,20 +96,24 @@ export class QueryBar {
     if (document.activeElement !== this.#box) this.#box.value = view.text;
     this.#box.placeholder = isSimilar(view) ? "Filter these by name, tag or folder" : "Name, tag or folder";
     if (view.space !== null) this.#space.value = view.space;
-    const chips = [
-      ...view.folders.map((folder) => this.#chip(`in ${folder}`, { ...view, folders: view.folders.filter((f) => f !== folder) })),
-      ...view.tags.map((tag) => this.#chip(`tag ${tag}`, { ...view, tags: view.tags.filter((t) => t !== tag) })),
-    ];
+    const chips = FILTERS.flatMap(({ word, on, off }) => [
+      ...view[on].map((value) => this.#chip(view, `${word} ${value}`, value, on, off)),
+      ...view[off].map((value) => this.#chip(view, `not ${word} ${value}`, value, off, on)),
+    ]);
     this.#chips.replaceChildren(...chips);
     this.#chips.hidden = chips.length === 0;
   }
 
-  #chip(label: string, without: View): HTMLLIElement {
+  /** A filter: its words turn it to the opposite, its cross takes it off. */
+  #chip(view: View, label: string, value: string, here: Filter, there: Filter): HTMLLIElement {
+    const without = { ...view, at: null, [here]: view[here].filter((other) => other !== value) };
+    const turned = { ...without, [there]: [...new Set([...view[there], value])] };
+    const opposite = here.startsWith("not") ? "Only these instead" : "Leave these out instead";
+    const turn = el("button", { type: "button", class: "plain turn", title: opposite }, label);
+    turn.addEventListener("click", () => this.#events.onView(turned));
     const remove = el("button", { type: "button", class: "plain", aria: { label: `Remove the filter: ${label}` } }, "✕");
-    remove.addEventListener("click", () => this.#events.onView({ ...without, at: null }));
-    const text = el("span");
-    setText(text, label);
-    return el("li", {}, text, remove);
+    remove.addEventListener("click", () => this.#events.onView(without));
+    return el("li", { class: here.startsWith("not") ? "minus" : "" }, turn, remove);
   }
 
   #onKey(event: KeyboardEvent): void {

@@ -3,6 +3,7 @@
 import { el, setText } from "./dom";
 import { rangeText, timeText } from "./format";
 import { peaksOf } from "./peaks";
+import { type PartCard, PartChips, type PartEvents } from "./query-parts";
 import { listenRegion } from "./region";
 import type { Cut } from "./state";
 import { drawWave, type Span } from "./waveform";
@@ -20,7 +21,7 @@ export interface Subject {
   samples: ((startS: number, endS: number) => Promise<AudioBuffer>) | null;
 }
 
-export interface QueryEvents {
+export interface QueryEvents extends PartEvents {
   onCut: (cut: Cut | null) => void;
   onPlay: (cut: Cut) => void;
   onClear: () => void;
@@ -54,8 +55,8 @@ export class QueryPanel {
   #cut: Cut | null = null;
   #close: Int8Array | null = null;
   #settle = 0;
-  #name = el("strong");
-  #range = el("span", { class: "numbers" });
+  #chosen = 0;
+  #chips: PartChips;
   #note = el("span", { class: "dim" });
   #whole = el("button", { type: "button", textContent: "Whole sound" });
   #canvas = el("canvas");
@@ -66,6 +67,7 @@ export class QueryPanel {
 
   constructor(events: QueryEvents) {
     this.#events = events;
+    this.#chips = new PartChips(events);
     const play = el("button", { type: "button", class: "plain", title: "Play the query" }, "▶");
     play.setAttribute("aria-label", "Play the query");
     play.addEventListener("click", () => events.onPlay(this.#range_()));
@@ -73,11 +75,10 @@ export class QueryPanel {
     const clear = el("button", { type: "button" }, "Clear");
     clear.title = "Back to browsing";
     clear.addEventListener("click", () => events.onClear());
-    const title = el("p", { class: "query-name" }, "Like ", this.#name, " ", this.#range, " ", this.#note);
     this.root = el(
       "section",
       { class: "query", hidden: true, aria: { label: "Query" } },
-      el("div", { class: "query-head" }, play, title, this.#whole, clear),
+      el("div", { class: "query-head" }, play, this.#chips.root, this.#note, this.#whole, clear),
       this.#wave,
       this.#overview,
     );
@@ -92,6 +93,12 @@ export class QueryPanel {
     this.#overview.addEventListener("pointerdown", (event) => this.#lookAt(event));
     this.#handles.forEach((grip, end) => this.#listenHandle(grip, end));
     new ResizeObserver(() => this.draw()).observe(this.#wave);
+  }
+
+  /** Show the chips of a query's parts; the waveform is that of the chosen one. */
+  showParts(cards: readonly PartCard[], chosen: number): void {
+    this.#chosen = chosen;
+    this.#chips.show(cards, chosen);
   }
 
   /** Show a subject, or nothing. */
@@ -120,8 +127,7 @@ export class QueryPanel {
     const subject = this.#subject;
     if (!subject) return;
     const { startS, endS } = this.#range_();
-    setText(this.#name, subject.name);
-    setText(this.#range, subject.durationS ? rangeText(startS, endS) : "");
+    this.#chips.showRange(this.#chosen, subject.durationS ? rangeText(startS, endS) : "");
     setText(this.#note, subject.note);
     this.#whole.hidden = this.#cut === null;
     const { durationS } = subject;

@@ -1,6 +1,6 @@
 // The list: one row a sound, with its waveform, what was hit, and what can be done with it.
 
-import { cssValue, el, setText } from "./dom";
+import { el, setText } from "./dom";
 import { rangeText, timeText } from "./format";
 import type { PeakStore } from "./peaks";
 import { listenRegion } from "./region";
@@ -16,6 +16,8 @@ export interface ResultEvents {
   onSeek: (index: number, second: number) => void;
   onRegion: (row: Row, cut: Cut) => void;
   onSimilar: (row: Row) => void;
+  /** Add a row to the query (1) or subtract it (-1). */
+  onAdd: (row: Row, weight: number) => void;
   onFavourite: (row: Row) => void;
   onFurther: (row: Row) => void;
   onFolder: (folder: string) => void;
@@ -39,6 +41,8 @@ interface View {
   band: HTMLElement;
   further: HTMLButtonElement;
   similar: HTMLButtonElement;
+  plus: HTMLButtonElement;
+  minus: HTMLButtonElement;
 }
 
 export class Results {
@@ -59,9 +63,9 @@ export class Results {
     this.#events = events;
     const space = el("div", { class: "space", aria: { role: "rowgroup" } });
     this.grid.append(space);
-    this.root = el("main", { class: "results" }, this.#status, this.#remark, this.grid, this.#empty);
+    this.root = el("section", { class: "results", aria: { label: "Results" } }, this.#status, this.#remark, this.grid, this.#empty);
     this.#list = new VirtualList<View>(this.grid, space, {
-      rowHeight: () => Number.parseFloat(cssValue("--row")) || 48,
+      rowHeight: () => Number.parseFloat(getComputedStyle(this.grid).getPropertyValue("--row")) || 48,
       build: () => this.#build(),
       fill: (view, index) => this.#fill(view, index),
       onStretch: (from, to) => this.#source?.ensure(from, to),
@@ -74,7 +78,7 @@ export class Results {
     this.#source = source;
     this.selected = source && at !== null ? source.indexOf(at) : -1;
     this.grid.hidden = !source?.count;
-    this.grid.classList.toggle("browse", !(source instanceof HitRows));
+    this.root.classList.toggle("browse", !(source instanceof HitRows));
     this.grid.setAttribute("aria-rowcount", String(source?.count ?? 0));
     this.grid.scrollTop = 0;
     this.#list.setCount(source?.count ?? 0);
@@ -162,6 +166,8 @@ export class Results {
     const button = event.target.closest<HTMLElement>("button[data-do]");
     if (!button) this.#events.onSelect(index, !(event.ctrlKey || event.metaKey));
     else if (button.dataset["do"] === "similar") this.#events.onSimilar(row);
+    else if (button.dataset["do"] === "plus") this.#events.onAdd(row, 1);
+    else if (button.dataset["do"] === "minus") this.#events.onAdd(row, -1);
     else if (button.dataset["do"] === "favourite") this.#events.onFavourite(row);
     else if (button.dataset["do"] === "further") this.#events.onFurther(row);
     else if (button.dataset["do"] === "folder") this.#events.onFolder(row.folder);
@@ -188,6 +194,8 @@ export class Results {
     const band = cell("band");
     const further = button("further", "");
     const similar = button("similar", "Similar");
+    const plus = button("plus", "+");
+    const minus = button("minus", "−");
     const root = el(
       "div",
       { class: "row", aria: { role: "row" } },
@@ -198,10 +206,10 @@ export class Results {
       length,
       band,
       cell("more", further),
-      cell("do", similar),
+      cell("do", plus, minus, similar),
     );
     const view: View = {
-      root, index: -1, wave, canvas, drag, head, star, name, folder, tags, badge, range, length, band, further, similar,
+      root, index: -1, wave, canvas, drag, head, star, name, folder, tags, badge, range, length, band, further, similar, plus, minus,
     };
     this.#listenWave(view);
     return view;
@@ -280,6 +288,8 @@ export class Results {
     view.star.setAttribute("aria-pressed", String(loved));
     view.star.setAttribute("aria-label", `Favourite: ${row.name}`);
     view.similar.setAttribute("aria-label", `Find sounds similar to ${row.name}`);
+    view.plus.setAttribute("aria-label", `Add ${row.name} to the query`);
+    view.minus.setAttribute("aria-label", `Subtract ${row.name} from the query`);
   }
 
   #drawRow(view: View, row: Row): void {

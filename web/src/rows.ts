@@ -35,10 +35,26 @@ export class HitRows implements Source {
   #hits: readonly HitOut[];
   #open = new Set<string>();
   #rows: Row[] = [];
+  #least: number | null = null;
 
   constructor(hits: readonly HitOut[]) {
     this.#hits = hits;
     this.#lay();
+  }
+
+  /** How many hits there are, and how many of them are close enough to be shown. */
+  get hits(): { all: number; shown: number } {
+    return { all: this.#hits.length, shown: this.#hits.filter((hit) => this.#isClose(hit.closeness)).length };
+  }
+
+  /** Show only what is at least this close; null shows all. */
+  setLeast(least: number | null): void {
+    this.#least = least;
+    this.#lay();
+  }
+
+  #isClose(closeness: number): boolean {
+    return this.#least === null || closeness >= this.#least;
   }
 
   get count(): number {
@@ -71,7 +87,7 @@ export class HitRows implements Source {
   }
 
   #lay(): void {
-    this.#rows = this.#hits.flatMap((hit) => {
+    this.#rows = this.#hits.filter((hit) => this.#isClose(hit.closeness)).flatMap((hit) => {
       const open = this.#open.has(hit.segment_id);
       const head = hitRow(hit, open);
       return open ? [head, ...furtherRows(head, hit)] : [head];

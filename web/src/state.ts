@@ -14,26 +14,50 @@ export interface Cut {
   endS: number;
 }
 
-/** Everything that decides which rows are shown, and which of them is selected (`at`). */
+/** What the middle of the page is: rows, the map, or groups of duplicates. */
+export type Show = "list" | "map" | "duplicates";
+
+const SHOWS: readonly Show[] = ["list", "map", "duplicates"];
+
+/** Everything that decides what is shown, and which row is selected (`at`). */
 export interface View {
+  show: Show;
+  /** The sound whose own page is open. */
+  sound: string | null;
   text: string;
   like: readonly Item[];
   drop: string | null;
   cut: Cut | null;
+  dropWeight: number;
   space: string | null;
+  /** How much each space counts, 0 to 1; empty: one space alone. */
+  mix: Readonly<Record<string, number>>;
   folders: readonly string[];
+  notFolders: readonly string[];
   tags: readonly string[];
+  notTags: readonly string[];
+  /** The least closeness that is shown. */
+  least: number | null;
+  different: boolean;
   at: string | null;
 }
 
 export const EMPTY: View = {
+  show: "list",
+  sound: null,
   text: "",
   like: [],
   drop: null,
   cut: null,
+  dropWeight: 1,
   space: null,
+  mix: {},
   folders: [],
+  notFolders: [],
   tags: [],
+  notTags: [],
+  least: null,
+  different: false,
   at: null,
 };
 
@@ -68,20 +92,45 @@ export function parseItem(text: string): Item | null {
   return { soundId: match[1], startS: cut?.startS ?? null, endS: cut?.endS ?? null, weight };
 }
 
+/** A number of a URL within bounds, or null. */
+function numberOf(text: string | null, least: number, most: number): number | null {
+  const value = Number(text);
+  return text !== null && text !== "" && value >= least && value <= most ? value : null;
+}
+
+/** `sound:0.5` pairs as weights of spaces. */
+function parseMix(texts: readonly string[]): Record<string, number> {
+  const mix: Record<string, number> = {};
+  for (const text of texts) {
+    const at = text.lastIndexOf(":");
+    const share = numberOf(text.slice(at + 1), 0, 1);
+    if (at > 0 && share !== null) mix[text.slice(0, at)] = share;
+  }
+  return mix;
+}
+
 /** The view that a query string names; what cannot be understood is left out. */
 export function parseView(search: string): View {
   const params = new URLSearchParams(search);
   const drop = params.get("drop");
   const [start, end] = (params.get("cut") ?? "").split("-");
-  const like = params.getAll("like").map(parseItem).filter((item) => item !== null);
+  const sound = params.get("sound");
   return {
+    show: SHOWS.find((show) => show === params.get("show")) ?? "list",
+    sound: sound !== null && ID.test(sound) ? sound : null,
     text: params.get("q") ?? "",
-    like: drop === null ? like : [],
+    like: params.getAll("like").map(parseItem).filter((item) => item !== null),
     drop,
     cut: drop === null ? null : range(start || undefined, end || undefined),
+    dropWeight: (drop !== null && numberOf(params.get("weight"), -10, 10)) || 1,
     space: params.get("space"),
+    mix: parseMix(params.getAll("mix")),
     folders: params.getAll("in"),
+    notFolders: params.getAll("notin"),
     tags: params.getAll("tag"),
+    notTags: params.getAll("nottag"),
+    least: numberOf(params.get("least"), -1, 1),
+    different: params.get("different") === "1",
     at: params.get("at"),
   };
 }
@@ -89,21 +138,36 @@ export function parseView(search: string): View {
 /** The query string of a view: empty, or with its question mark. */
 export function formatView(view: View): string {
   const params = new URLSearchParams();
-  if (view.text) params.set("q", view.text);
-  for (const item of view.like) params.append("like", itemText(item));
-  if (view.drop !== null) params.set("drop", view.drop);
-  if (view.cut !== null) params.set("cut", `${secondsText(view.cut.startS)}-${secondsText(view.cut.endS)}`);
-  if (view.space !== null) params.set("space", view.space);
-  for (const folder of view.folders) params.append("in", folder);
-  for (const tag of view.tags) params.append("tag", tag);
-  if (view.at !== null) params.set("at", view.at);
-  const text = params.toString().replaceAll("%40", "@").replaceAll("%2F", "/");
+  const set = (name: string, value: string | null) => value !== null && params.set(name, value);
+  const all = (name: string, values: readonly string[]) => values.forEach((value) => params.append(name, value));
+  set("show", view.show === "list" ? null : view.show);
+  set("sound", view.sound);
+  set("q", view.text || null);
+  set("drop", view.drop);
+  set("cut", view.cut && `${secondsText(view.cut.startS)}-${secondsText(view.cut.endS)}`);
+  set("weight", view.drop !== null && view.dropWeight !== 1 ? String(view.dropWeight) : null);
+  all("like", view.like.map(itemText));
+  set("space", view.space);
+  all("mix", Object.entries(view.mix).map(([space, share]) => `${space}:${share}`));
+  all("in", view.folders);
+  all("notin", view.notFolders);
+  all("tag", view.tags);
+  all("nottag", view.notTags);
+  set("least", view.least === null ? null : String(view.least));
+  set("different", view.different ? "1" : null);
+  set("at", view.at);
+  const text = params.toString().replaceAll("%40", "@").replaceAll("%2F", "/").replaceAll("%3A", ":");
   return text && `?${text}`;
 }
 
-/** Whether two views show the same rows, whichever row is selected. */
+/** A view without what only chooses among the rows that are there. */
+function rowsOf(view: View): View {
+  return { ...view, at: null, sound: null, least: view.different ? view.least : null };
+}
+
+/** Whether two views ask for the same rows, whichever of them are shown or selected. */
 export function sameRows(a: View, b: View): boolean {
-  return formatView({ ...a, at: null }) === formatView({ ...b, at: null });
+  return formatView(rowsOf(a)) === formatView(rowsOf(b));
 }
 
 /** Whether a view lists what is like something, rather than browsing. */
@@ -111,72 +175,23 @@ export function isSimilar(view: View): boolean {
   return view.like.length > 0 || view.drop !== null;
 }
 
+/** Whether a view leaves sounds out by words, folders or tags. */
+export function isFiltered(view: View): boolean {
+  const lists = [view.folders, view.notFolders, view.tags, view.notTags];
+  return view.text !== "" || lists.some((list) => list.length > 0);
+}
+
+/** What takes every filter off a view. */
+export const UNFILTERED = { text: "", folders: [], notFolders: [], tags: [], notTags: [] };
+
 /** The view that looks for sounds like one sound or a range of it; filters stay, the text goes. */
 export function similarTo(view: View, soundId: string, cut: Cut | null): View {
   const item = { soundId, startS: cut?.startS ?? null, endS: cut?.endS ?? null, weight: 1 };
-  return { ...view, text: "", like: [item], drop: null, cut: null, at: null };
+  const query = { like: [item], drop: null, cut: null, dropWeight: 1, least: null, different: false };
+  return { ...view, ...query, text: "", at: null, sound: null, show: view.show === "map" ? "map" : "list" };
 }
 
 /** Whether a text is a sound's id. */
 export function isSoundId(text: string): boolean {
   return ID.test(text);
-}
-
-/** What the navigator needs of `window`: its address, its history, and word of back and forward. */
-export interface Place {
-  search(): string;
-  mark(): unknown;
-  push(address: string, mark: unknown): void;
-  replace(address: string, mark: unknown): void;
-  onReturn(then: () => void): void;
-}
-
-/** The browser's own place. */
-export function browserPlace(): Place {
-  return {
-    search: () => location.search,
-    mark: () => history.state as unknown,
-    push: (address, mark) => history.pushState(mark, "", address),
-    replace: (address, mark) => history.replaceState(mark, "", address),
-    onReturn: (then) => addEventListener("popstate", then),
-  };
-}
-
-/** The view, its history, and those who want to know when it changes. */
-export class Navigator {
-  view: View;
-  #place: Place;
-  #listeners: ((view: View, before: View) => void)[] = [];
-
-  constructor(place: Place) {
-    this.#place = place;
-    this.view = parseView(place.search());
-    place.onReturn(() => this.#show(parseView(place.search())));
-  }
-
-  /** The number of the dropped file that this point of the history belongs to. */
-  get dropNumber(): number | null {
-    const mark = this.#place.mark();
-    const number = mark && typeof mark === "object" && "drop" in mark ? mark.drop : null;
-    return typeof number === "number" ? number : null;
-  }
-
-  onChange(listener: (view: View, before: View) => void): void {
-    this.#listeners.push(listener);
-  }
-
-  /** Go to a view: a new point in the history, or (`replace`) the present one changed. */
-  go(view: View, { replace = false, dropNumber = null as number | null } = {}): void {
-    const address = `/${formatView(view)}`;
-    const mark = view.drop === null ? null : { drop: dropNumber ?? this.dropNumber };
-    if (replace) this.#place.replace(address, mark);
-    else this.#place.push(address, mark);
-    this.#show(view);
-  }
-
-  #show(view: View): void {
-    const before = this.view;
-    this.view = view;
-    for (const listener of this.#listeners) listener(view, before);
-  }
 }

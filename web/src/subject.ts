@@ -3,10 +3,12 @@
 import * as api from "./api";
 import type { Audition } from "./audition";
 import { cutBuffer, type Dropped } from "./drop";
-import { countOf } from "./format";
+import { rangeText } from "./format";
+import { canTurn, type Part } from "./parts";
 import { type PeakStore, peaksOf } from "./peaks";
 import type { Subject } from "./query-panel";
-import type { View } from "./state";
+import type { PartCard } from "./query-parts";
+import type { Cut } from "./state";
 
 const PEAK_PAIRS = 800;
 const NOT_HERE = "(this browser cannot draw or play this format; the search works)";
@@ -21,12 +23,10 @@ export class Subjects {
     this.#peaks = peaks;
   }
 
-  /** The subject of a view, null when it browses; `onPeaks` is called when its waveform has come. */
-  async of(view: View, dropped: Dropped | null, number: number | null, onPeaks: () => void): Promise<Subject | null> {
-    if (view.drop !== null) return dropped && fileSubject(view, dropped, `drop-${number}`);
-    const item = view.like[0];
-    if (!item) return null;
-    const { soundId, startS, endS } = item;
+  /** What stands on top for one part of a query; `onPeaks` is called when its waveform has come. */
+  async of(part: Part, dropped: Dropped | null, number: number | null, onPeaks: () => void): Promise<Subject | null> {
+    const { soundId, cut } = part;
+    if (soundId === null) return dropped && fileSubject(cut, dropped, `drop-${number}`);
     const sound = await this.#sound(soundId);
     const peaks = this.#peaks.get(soundId);
     if (!peaks) this.#peaks.want(soundId, onPeaks);
@@ -34,11 +34,22 @@ export class Subjects {
       key: soundId,
       name: sound.name,
       durationS: sound.duration_s,
-      cut: startS === null || endS === null ? null : { startS, endS },
-      note: view.like.length > 1 ? `and ${countOf(view.like.length - 1, "other")}` : "",
+      cut,
+      note: "",
       peaks,
       samples: (from, to) => this.#audition.samples(soundId, from, to),
     };
+  }
+
+  /** What the chips of a query's parts show. */
+  async cards(parts: readonly Part[], dropName: string): Promise<PartCard[]> {
+    const names = parts.map(({ soundId }) =>
+      soundId === null ? dropName : this.#sound(soundId).then((sound) => sound.name, () => "a sound that is gone"),
+    );
+    return (await Promise.all(names)).map((name, at) => {
+      const { cut, weight } = parts[at] as Part;
+      return { name, range: cut ? rangeText(cut.startS, cut.endS) : "", weight, canTurn: canTurn(parts, at) };
+    });
   }
 
   #sound(soundId: string): Promise<api.SoundOut> {
@@ -49,12 +60,12 @@ export class Subjects {
   }
 }
 
-function fileSubject(view: View, { file, buffer }: Dropped, key: string): Subject {
+function fileSubject(cut: Cut | null, { file, buffer }: Dropped, key: string): Subject {
   return {
     key,
     name: file.name,
     durationS: buffer?.duration ?? 0,
-    cut: view.cut,
+    cut,
     note: buffer ? "" : NOT_HERE,
     peaks: buffer && peaksOf(buffer.getChannelData(0), PEAK_PAIRS),
     samples: buffer && (async (from, to) => cutBuffer(buffer, from, to)),

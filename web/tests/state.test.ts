@@ -4,14 +4,13 @@ import {
   formatView,
   type Item,
   itemText,
-  Navigator,
   parseItem,
   parseView,
-  type Place,
   sameRows,
   similarTo,
   type View,
 } from "../src/state";
+import { Navigator, type Place } from "../src/navigator";
 
 const A = "0123456789abcdef0123456789abcdef";
 const B = "ffffffffffffffffffffffffffffffff";
@@ -45,13 +44,21 @@ describe("a view as a URL", () => {
     for (let round = 0; round < 500; round++) {
       const dropped = next() < 0.3;
       const view: View = {
+        show: next() < 0.5 ? "list" : "map",
+        sound: next() < 0.3 ? B : null,
         text: next() < 0.5 ? word() : "",
-        like: dropped ? [] : some(item),
+        like: some(item),
         drop: dropped ? word() : null,
         cut: dropped && next() < 0.5 ? { startS: 0.25, endS: 1.75 } : null,
+        dropWeight: dropped && next() < 0.5 ? -0.5 : 1,
         space: next() < 0.5 ? "mfcc" : null,
+        mix: next() < 0.5 ? { sound: 0.5, "a:b": 1 } : {},
         folders: some(word),
+        notFolders: some(word),
         tags: some(word),
+        notTags: some(word),
+        least: next() < 0.5 ? 0.35 : null,
+        different: next() < 0.5,
         at: next() < 0.5 ? `${A}-12` : null,
       };
       const back = parseView(formatView(view));

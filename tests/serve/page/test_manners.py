@@ -69,7 +69,7 @@ def test_tab_goes_through_bar_query_list_and_player(
     page.goto(f"{base}/?like={ids['noise_05.flac']}@0.1-0.9")
     page.wait_for_selector(".row")
     stops = []
-    for _ in range(14):
+    for _ in range(24):
         page.keyboard.press("Tab")
         stops.append(
             page.evaluate(
@@ -78,8 +78,8 @@ def test_tab_goes_through_bar_query_list_and_player(
             )
         )
     order = [
-        "Search names, tags and folders", "Choose a sound", "Keys", "Play the query", "Whole sound", "Clear",
-        "Start of the range", "End of the range", "Sounds", "Loop", "Volume",
+        "Search names, tags and folders", "Choose a sound", "Surprise", "Keys", "Play the query", "Whole sound", "Clear",
+        "Start of the range", "End of the range", "Least closeness", "Most different", "Sounds", "Loop", "Autoplay", "Volume",
     ]  # fmt: skip
     places = [next(i for i, stop in enumerate(stops) if stop.startswith(name)) for name in order]
     assert places == sorted(places), stops

@@ -1,0 +1,67 @@
+// Steering below the query: how close at least, the most different instead.
+
+import { el, setText } from "./dom";
+import { countOf } from "./format";
+import { isSimilar, type View } from "./state";
+
+export interface SteerEvents {
+  /** While the slider moves: show less or more of what is there. */
+  onLeast: (least: number | null) => void;
+  onView: (view: View, replace: boolean) => void;
+}
+
+const OFF = -0.01;
+
+/** How many are close enough, in words. */
+export function closeText(least: number | null, shown: number, all: number, more: boolean): string {
+  if (least === null) return "any";
+  const count = shown === all && more ? `${countOf(all, "sound")} and more` : countOf(shown, "sound");
+  return `${least.toFixed(2)} · ${count}`;
+}
+
+export class Steering {
+  readonly root: HTMLElement;
+  #events: SteerEvents;
+  #view: View | null = null;
+  #least = el("input", { type: "range", min: String(OFF), max: "1", step: "0.01" });
+  #said = el("output", { class: "numbers" });
+  #different = el("button", { type: "button", title: "The sounds least like the query, first" }, "Most different");
+
+  constructor(events: SteerEvents) {
+    this.#events = events;
+    this.#least.setAttribute("aria-label", "Least closeness");
+    this.#least.addEventListener("input", () => events.onLeast(this.#chosen));
+    this.#least.addEventListener("change", () => this.#go({ least: this.#chosen }, true));
+    this.#different.addEventListener("click", () => this.#go({ different: !this.#view?.different }, false));
+    this.root = el(
+      "div",
+      { class: "steering", hidden: true },
+      el("label", { class: "least" }, "Closeness at least", this.#least),
+      this.#said,
+      this.#different,
+    );
+  }
+
+  show(view: View): void {
+    this.#view = view;
+    this.root.hidden = !isSimilar(view) || view.show === "duplicates";
+    this.#least.value = String(view.least ?? OFF);
+    this.#different.setAttribute("aria-pressed", String(view.different));
+  }
+
+  /** Say how many rows are left; `more`: the list was cut off by its length, not by closeness. */
+  count(shown: number, all: number, more: boolean): void {
+    const text = closeText(this.#chosen, shown, all, more);
+    setText(this.#said, text);
+    this.#least.setAttribute("aria-valuetext", text);
+  }
+
+  get #chosen(): number | null {
+    const value = Number(this.#least.value);
+    return value < 0 ? null : value;
+  }
+
+  #go(change: Partial<View>, replace: boolean): void {
+    if (this.#view) this.#events.onView({ ...this.#view, ...change }, replace);
+  }
+}
