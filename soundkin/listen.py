@@ -222,7 +222,7 @@ def known_part(
             "the id of a sound in the library",
             "list them with `soundkin search --text ''`",
         )
-    rows = np.flatnonzero(view.sound == sound)
+    rows = view.rows_of(sound)
     segment = view.segment[rows]
     if not len(rows):
         raise NotFound(

@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soundkin import search
 from soundkin.errors import InputError, NotFound
 from soundkin.library.catalogue import Catalogue
 from soundkin.library.store import Store
 from soundkin.listen import QueryItem, as_items, known_part
 from soundkin.scope import Scope
-from soundkin.search import BANDS, Part, band_of, rank, spread
+from soundkin.search import BANDS, Part, band_of, hits, rank, spread
 from tests.library.making import DIM, SPACE, heard, lay_root, put, sound_id, unit
 
 if TYPE_CHECKING:
@@ -297,9 +296,11 @@ def test_a_very_long_sound_is_shown_without_looking_at_all_of_it(
     put(store, [heard(sound_id(0), X), heard(sound_id(1), unit(2, 3))], 1)
     catalogue = Catalogue(store)
     described = []
-    describe = search._Show._range
+    describe = hits.Show._range
     monkeypatch.setattr(
-        search._Show, "_range", lambda self, row: described.append(row) or describe(self, row)
+        hits.Show,
+        "_range",
+        lambda self, row, near: described.append(row) or describe(self, row, near),
     )
     q = unit(77)
     result = ask(catalogue, [Part("q", 1.0, q)], k=1)

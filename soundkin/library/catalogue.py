@@ -6,27 +6,33 @@ and by then its segments and vectors are too. What other processes write is seen
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from soundkin.index.exact import ExactIndex
+from soundkin.errors import SoundkinError
+from soundkin.index.vectors import as_unit_vectors
 from soundkin.library.ids import distinct, packed
+from soundkin.library.indexes import Cached, Indexes
 from soundkin.library.labels import labels_from
+from soundkin.library.live import LiveIndex, Rows
 from soundkin.library.scan import GONE, PRESENT
 from soundkin.library.snapshot import (
     SEGMENT_COLUMNS,
     SOUND_COLUMNS,
+    Memo,
     Snapshot,
     SpaceView,
     empty_snapshot,
+    runs_of,
     starts_of,
 )
 from soundkin.library.spots import Spot, spots_from
@@ -42,6 +48,10 @@ __all__ = ["Catalogue", "Snapshot", "SpaceView"]
 FRESH_S = 0.25
 """How long a snapshot is taken for the newest before the tables are looked at again."""
 
+LARGE, STALE_S, PAUSE = 100_000, 2.0, 4
+"""Segments from which on a library is looked at in the background, how old what is seen may be then, and
+how many times as long as a look takes nothing is looked at."""
+
 ONLINE_FOR_S = 2.0
 """How long a root is taken to be where it was when last looked at."""
 
@@ -56,9 +66,12 @@ class Catalogue:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.indexes = Indexes(store)
+        self._to_open: set[str] = set()
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
-        self._looked_at = 0.0
+        self._looking = threading.Lock()
+        self._looked_at = self._took_s = 0.0
         self._touches = 0
         self._seen_touches = -1
         self._online: dict[bytes, tuple[float, bool]] = {}
@@ -66,23 +79,61 @@ class Catalogue:
     def snapshot(self, space_id: str | None = None) -> Snapshot:
         """Return the library as of now; with `space_id`, that space's vectors are in it.
 
-        What this process wrote is seen at once after `touch`, what others wrote within `FRESH_S`.
+        What this process wrote is seen at once after `touch`, what others wrote within `FRESH_S`. A large
+        library is looked at in the background while questions come, and what others wrote is seen
+        a moment later; after `STALE_S` without a look a question waits for one.
         """
+        old = self._snapshot
+        if old is not None and self._touches == self._seen_touches:
+            age = time.monotonic() - self._looked_at
+            if space_id is None or space_id in old.spaces:
+                if age < FRESH_S:
+                    return old
+                if len(old.keys) > LARGE and age < max(STALE_S, 2 * PAUSE * self._took_s):
+                    if age > PAUSE * self._took_s:
+                        self._look_soon()
+                    return old
         with self._lock:
-            old = self._snapshot or empty_snapshot()
-            now, touches = time.monotonic(), self._touches
-            lacking = space_id is not None and space_id not in old.spaces
-            fresh = touches == self._seen_touches and now - self._looked_at < FRESH_S
-            if fresh and not lacking:
-                return old
-            space_ids = self.store.spaces()
-            wanted = [s for s in {*old.spaces, *([space_id] if space_id else [])} if s in space_ids]
-            versions = self._versions(wanted)
-            if versions != old.versions or list(old.space_ids) != space_ids:
-                old = self._refresh(old, versions, wanted, space_ids)
-            self._snapshot = old
-            self._looked_at, self._seen_touches = now, touches
+            return self._look(space_id)
+
+    def _look(self, space_id: str | None) -> Snapshot:
+        """Bring the snapshot up to date, unless another thread has just done so; hold the lock."""
+        old = self._snapshot or empty_snapshot()
+        now, touches = time.monotonic(), self._touches
+        lacking = space_id is not None and space_id not in old.spaces
+        fresh = touches == self._seen_touches and now - self._looked_at < FRESH_S
+        if fresh and not lacking:
             return old
+        space_ids = self.store.spaces()
+        wanted = [s for s in {*old.spaces, *([space_id] if space_id else [])} if s in space_ids]
+        versions = self._versions(wanted)
+        if versions != old.versions or list(old.space_ids) != space_ids or self._to_open:
+            old = self._refresh(old, versions, wanted, space_ids)
+        self._snapshot = old
+        self._took_s = time.monotonic() - now
+        self._looked_at, self._seen_touches = now + self._took_s, touches
+        return old
+
+    def _look_soon(self) -> None:
+        """Look in a thread of its own, unless one does already."""
+        if self._looking.acquire(blocking=False):
+
+            def look() -> None:
+                try:
+                    with (
+                        self._lock,
+                        contextlib.suppress(SoundkinError),
+                    ):  # told when next waited for
+                        self._look(None)
+                finally:
+                    self._looking.release()
+
+            threading.Thread(target=look, name="soundkin-look").start()
+
+    def reopen(self, space_id: str) -> None:
+        """Take a space's index from its cache when next asked."""
+        self._to_open.add(space_id)
+        self.touch()
 
     def touch(self) -> None:
         """Look at the tables again when next asked."""
@@ -135,9 +186,13 @@ class Catalogue:
             new = replace(new, settings={row["key"]: json.loads(row["value"]) for row in rows})
         spaces = {space: view for space, view in new.spaces.items() if space in wanted}
         for space in wanted:
-            if space not in spaces or changed("sounds", vectors_table(space)):
-                spaces[space] = self._with_vectors(new, space)
-        return replace(new, spaces=spaces, space_ids=list(space_ids), versions=dict(versions))
+            anew = space in self._to_open
+            if space not in spaces or anew or changed("sounds", vectors_table(space)):
+                spaces[space] = self._with_vectors(new, space, None if anew else spaces.get(space))
+                self._to_open.discard(space)
+        return replace(
+            new, spaces=spaces, space_ids=list(space_ids), versions=dict(versions), memo=Memo()
+        )
 
     def _with_sounds(self, old: Snapshot) -> Snapshot:
         """Take in new sounds with their segments, let forgotten ones go."""
@@ -206,25 +261,52 @@ class Catalogue:
         table = self.store.read("tags", ["sound_id", "tag"])
         return replace(old, tags=labels_from(old.ids.ords(packed(table["sound_id"])), table["tag"]))
 
-    def _with_vectors(self, new: Snapshot, space_id: str) -> SpaceView:
-        """Bring one space's index up to date: add new batches, take forgotten sounds out.
+    def _with_vectors(self, new: Snapshot, space_id: str, view: SpaceView | None) -> SpaceView:
+        """Bring one space's view up to date: add new batches, take forgotten sounds out.
 
-        The table is read before the index is touched, and the index is touched last: when reading fails,
-        index and view still belong together.
+        A first look takes from the space's cache what that has; so does one at an index that has become
+        old, when another process has built a newer one.
         """
-        name = vectors_table(space_id)
-        view = new.spaces.get(space_id)
-        if view is not None and not _in_step(view):
-            view = None  # a refresh broke off after the index had grown
+        counts = self._batches(vectors_table(space_id))
+        if view is not None and self.indexes.is_old(view):
+            newest = self.indexes.newest(space_id)
+            view = view if newest in {"", view.cache} else None
+        if view is None and len(new.ids):
+            cached = self.indexes.open(space_id)
+            opened = None if cached is None else _opened(cached, space_id, new, counts)
+            if opened is not None:
+                view = self._grown(*opened, new, counts)
+                if view is not None:
+                    return view
+        found = self._grown(view, np.empty(0, np.int64), new, counts, space_id)
+        assert found is not None  # noqa: S101 - nothing was lost
+        return found
+
+    def _grown(
+        self,
+        view: SpaceView | None,
+        lost: npt.NDArray[np.int64],
+        new: Snapshot,
+        counts: Mapping[int, int],
+        space_id: str = "",
+    ) -> SpaceView | None:
+        """Return a view with what is not in it yet and without the forgotten.
+
+        lost: ords of sounds whose rows were in a cache but are in its batches no more; None when they
+        are not in a new batch either.
+        """
+        name = vectors_table(view.space_id if view else space_id)
         loaded = view.loaded if view else frozenset()
-        fresh = self._batches(name).keys() - loaded
+        fresh = counts.keys() - loaded
         added = None
         if fresh or view is None:
             rows = self._rows_of_batches(name, fresh, None, all_=not loaded)
             sound = new.ids.ords(packed(rows["sound_id"]))
             added = _matched(rows, sound, new, view)
             loaded |= _complete(rows, sound, new, fresh)
-        return _grown(view, space_id, new, added, loaded)
+        if len(lost) and not np.isin(lost, [] if added is None else added.sound).all():
+            return None
+        return _with_rows(view, space_id, new, added, loaded)
 
     def _batches(self, name: str) -> dict[int, int]:
         """Return how many rows of a table each batch has."""
@@ -257,13 +339,20 @@ def _keys(
     return keys, known[first]
 
 
-_Added = tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.float32]]
+@dataclass(frozen=True, slots=True)
+class _Added:
+    """Rows that come to a view: ord of the sound, row among the segments, commit, vector."""
+
+    sound: npt.NDArray[np.int32]
+    segment: npt.NDArray[np.int64]
+    batch: npt.NDArray[np.int64]
+    X: npt.NDArray[np.float32]
 
 
 def _matched(
     rows: pa.Table, sound: npt.NDArray[np.int64], snapshot: Snapshot, view: SpaceView | None
 ) -> _Added:
-    """Return sound, segment and vector of the rows that a view does not have yet."""
+    """Return sound, segment, batch and vector of the rows that a view does not have yet."""
     keys, first = _keys(rows, sound)
     segment = snapshot.rows_of(keys)
     held = np.zeros(len(snapshot.keys) + 1, bool)
@@ -271,8 +360,10 @@ def _matched(
     if view is not None:
         held[view.segment[view.segment >= 0]] = True
     new = ~held[segment]
-    X = _vectors_at(rows["vector"], first[new])
-    return (keys[new] >> 32).astype(np.int32), segment[new], X
+    chosen = first[new]
+    batch = rows["batch"].to_numpy()[chosen]
+    X = as_unit_vectors(_vectors_at(rows["vector"], chosen))
+    return _Added((keys[new] >> 32).astype(np.int32), segment[new], batch, X)
 
 
 def _vectors_at(column: pa.ChunkedArray, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -298,13 +389,29 @@ def _complete(
     return frozenset(fresh) - waiting
 
 
-def _in_step(view: SpaceView) -> bool:
-    """Say whether a view and its index still hold the same rows."""
-    alive = np.count_nonzero(view.segment >= 0)
-    return view.index.n_ids == len(view.sound) and view.index.n == alive
+def _opened(
+    cached: Cached, space_id: str, snapshot: Snapshot, counts: Mapping[int, int]
+) -> tuple[SpaceView, npt.NDArray[np.int64]]:
+    """Return the view that a cache gives, and the ords of sounds whose batches are gone from the table."""
+    sound = snapshot.ids.ords(cached.pairs)
+    sound[cached.seq < 0] = -1
+    there = np.isin(cached.batch, np.fromiter(counts, np.int64, len(counts)))
+    lost = np.unique(sound[(sound >= 0) & ~there])
+    sound[~there] = -1
+    segment = snapshot.rows_of(np.where(sound < 0, -1, (sound << 32) | cached.seq))
+    owner = sound.astype(np.int32)
+    starts = starts_of(owner)
+    loaded = frozenset(cached.loaded.tolist()) & counts.keys()
+    X = Rows.of(np.empty((0, cached.near.dim), np.float32), cached.near.vectors)
+    index = LiveIndex.of(space_id, X, segment >= 0, cached.near)
+    run = runs_of(owner, starts, len(snapshot.ids))
+    view = SpaceView(
+        space_id, index, owner, segment, cached.batch, starts, run, loaded, cached.name
+    )
+    return view, lost
 
 
-def _grown(
+def _with_rows(
     view: SpaceView | None,
     space_id: str,
     snapshot: Snapshot,
@@ -312,22 +419,35 @@ def _grown(
     loaded: frozenset[int],
 ) -> SpaceView:
     """Return a view without the rows of forgotten sounds and with the new ones."""
+    n_sounds = len(snapshot.ids)
     if view is None:
         assert added is not None  # noqa: S101 - a first look reads all rows
-        sound, segment, X = added
-        index = ExactIndex.build(X, space_id=space_id)
-        return SpaceView(space_id, index, sound, segment, starts_of(sound), loaded)
-    sound, segment = view.sound, view.segment
+        index = LiveIndex.of(space_id, Rows.of(added.X), np.ones(len(added.X), np.bool_))
+        starts = starts_of(added.sound)
+        run = runs_of(added.sound, starts, n_sounds)
+        return SpaceView(
+            space_id, index, added.sound, added.segment, added.batch, starts, run, loaded
+        )
+    sound, segment, batch = view.sound, view.segment, view.batch
     dead = np.flatnonzero(~snapshot.alive[sound] & (segment >= 0))
     if len(dead):
         segment = segment.copy()
         segment[dead] = -1
-    if added is not None and len(added[0]):
-        sound = np.concatenate([sound, added[0]])
-        segment = np.concatenate([segment, added[1]])
-    grown = SpaceView(space_id, view.index, sound, segment, starts_of(sound), loaded)
-    if len(dead):
-        view.index.remove(dead)
-    if added is not None and len(added[0]):
-        view.index.add(added[2])
-    return grown
+    X = None
+    if added is not None and len(added.sound):
+        sound = np.concatenate([sound, added.sound])
+        segment = np.concatenate([segment, added.segment])
+        batch = np.concatenate([batch, added.batch])
+        X = added.X
+    starts = starts_of(sound)
+    return SpaceView(
+        view.space_id,
+        view.index.grown(X, dead),
+        sound,
+        segment,
+        batch,
+        starts,
+        runs_of(sound, starts, n_sounds),
+        loaded,
+        view.cache,
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +16,11 @@ from soundkin.library.spots import Spots, spots_from
 from soundkin.library.tables import SCHEMAS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
-    from soundkin.index.exact import ExactIndex
+    from soundkin.library.live import LiveIndex
+
+_T = TypeVar("_T")
 
 SOUND_COLUMNS = (
     "sound_id",
@@ -34,21 +37,67 @@ SOUND_COLUMNS = (
 SEGMENT_COLUMNS = ("seq", "start_s", "end_s", "centre_s", "energy_db")
 
 
+MEMORIES = 12
+"""Answers that a snapshot remembers: masks of a million rows are one megabyte each."""
+
+
+class Memo:
+    """What was computed from a snapshot and may be asked for again; safe from many threads.
+
+    >>> memo = Memo()
+    >>> memo.get("nine", lambda: 3 * 3), memo.get("nine", lambda: 0)
+    (9, 9)
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[Hashable, Any] = {}
+
+    def get(self, key: Hashable, compute: Callable[[], _T]) -> _T:
+        """Return what is remembered under a key, computed when it is not; the oldest goes first."""
+        with self._lock:
+            if key in self._known:
+                found: _T = self._known[key]
+                return found
+        found = compute()
+        with self._lock:
+            self._known[key] = found
+            while len(self._known) > MEMORIES:
+                del self._known[next(iter(self._known))]
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class SpaceView:
     """The vectors of one space: an index whose ids are rows of `sound` and `segment`.
 
     sound (n,): ord of each row's sound; segment (n,): its row among the snapshot's segments, -1 for a
-    forgotten sound's; a sound's rows lie together, `starts` says where each begins. loaded: the batches
-    that are in. The index may have grown since: only its first n rows belong to this view.
+    forgotten sound's; batch (n,): the commit that brought it; a sound's rows lie together in a run,
+    `starts` says where each begins, `run` (by ord, -1 where none) which is a sound's. A row that was
+    forgotten before this process looked has no sound: -1. loaded: the batches that are in. cache: the
+    file that the index came from, empty for none.
     """
 
     space_id: str
-    index: ExactIndex
+    index: LiveIndex
     sound: npt.NDArray[np.int32]
     segment: npt.NDArray[np.int64]
+    batch: npt.NDArray[np.int64]
     starts: npt.NDArray[np.int64]
+    run: npt.NDArray[np.int32]
     loaded: frozenset[int]
+    cache: str = ""
+
+    def rows_of(self, sound: int) -> npt.NDArray[np.int64]:
+        """Return the rows of a sound, in time order; none when the space does not have it."""
+        run = int(self.run[sound]) if sound < len(self.run) else -1
+        if run < 0:
+            return np.empty(0, np.int64)
+        return np.arange(self.starts[run], self.end_of(run), dtype=np.int64)
+
+    def end_of(self, run: int) -> int:
+        """Return where a run of rows ends."""
+        return int(self.starts[run + 1]) if run + 1 < len(self.starts) else len(self.sound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +106,8 @@ class Snapshot:
 
     ids: every sound ever met, the living by name. sounds: their rows, by ord. batches: rows of the
     `sounds` table by batch. segments: columns over segments, sorted by keys = ord << 32 | seq. spaces:
-    those that were asked for; space_ids: all. versions: of the tables that this was read from.
+    those that were asked for; space_ids: all. versions: of the tables that this was read from. memo: what
+    was computed from this very snapshot.
     """
 
     ids: SoundIds
@@ -72,6 +122,7 @@ class Snapshot:
     batches: Mapping[int, int]
     spaces: Mapping[str, SpaceView]
     versions: Mapping[str, int]
+    memo: Memo = field(default_factory=Memo, compare=False, repr=False)
 
     @property
     def ord_of(self) -> SoundIds:
@@ -130,4 +181,20 @@ def starts_of(sound: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     >>> starts_of(np.array([4, 4, 7], np.int32)).tolist()
     [0, 2]
     """
-    return np.flatnonzero(np.diff(sound, prepend=np.int32(-1))).astype(np.int64)
+    return np.flatnonzero(np.diff(sound, prepend=np.int32(-2))).astype(np.int64)
+
+
+def runs_of(
+    sound: npt.NDArray[np.int32], starts: npt.NDArray[np.int64], n_sounds: int
+) -> npt.NDArray[np.int32]:
+    """Return the number of each sound's run of rows by ord, -1 where it has none.
+
+    >>> sound = np.array([4, 4, 2], np.int32)
+    >>> runs_of(sound, starts_of(sound), 6).tolist()
+    [-1, -1, 1, -1, 0, -1]
+    """
+    runs = np.full(n_sounds, -1, np.int32)
+    owner = sound[starts]
+    known = np.flatnonzero(owner >= 0)
+    runs[owner[known]] = known
+    return runs

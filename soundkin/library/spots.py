@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from soundkin.library.scan import PRESENT, display
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,18 @@ class Spots:
 
     def of(self, sound: int) -> tuple[Spot, ...]:
         """Return a sound's places, present ones first, then by path."""
-        low, high = int(self.starts[sound]), int(self.starts[sound + 1])
-        found = [
+        return self.of_many([sound])[0]
+
+    def of_many(self, sounds: Sequence[int]) -> list[tuple[Spot, ...]]:
+        """Return the places of some sounds, read at once."""
+        ranges = [range(int(self.starts[s]), int(self.starts[s + 1])) for s in sounds]
+        taken = self.table.take(pa.array([row for rows in ranges for row in rows], pa.int64()))
+        found = iter(taken.to_pylist())
+        return [self._sorted(next(found) for _ in rows) for rows in ranges]
+
+    def _sorted(self, rows: Iterable[dict[str, Any]]) -> tuple[Spot, ...]:
+        """Return one sound's places in order."""
+        spots = [
             Spot(
                 row["root_id"],
                 display(self.roots[row["root_id"]]),
@@ -76,9 +86,9 @@ class Spots:
                 self.roots[row["root_id"]].rstrip(b"/") + b"/" + row["path"],
                 row["state"],
             )
-            for row in self.table.slice(low, high - low).to_pylist()
+            for row in rows
         ]
-        return tuple(sorted(found, key=lambda spot: (spot.state != PRESENT, spot.path)))
+        return tuple(sorted(spots, key=lambda spot: (spot.state != PRESENT, spot.path)))
 
     def sounds_with(self, places: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Return which sounds have any of the chosen places; (n,) -> (n_sounds,)."""
