@@ -44,9 +44,6 @@ DEFAULT_SPACES = ("mfcc",)
 UNMEASURED = {"near_identical": 0.03, "close": 0.2, "related": 0.5}
 """Band borders of a space whose card names none, until they are measured on the library."""
 
-SHORTEST_COPIED_S = 0.1
-"""Shorter segments say nothing about copies: trimming them is no light deformation."""
-
 FAVOURITE = "favourite"
 """The tag that marks a favourite."""
 
@@ -146,41 +143,7 @@ class Library:
             stop=stop,
         )
         self._catalogue.touch()
-        if report.embedded:
-            for name in spaces:
-                self._calibrate(_space(name))
         return report
-
-    def _calibrate(self, space: Space) -> None:
-        """Measure the borders of the bands anew when the library has doubled since the last time."""
-        from soundkin.audio.decode import read_sound
-        from soundkin.library.calibrate import MIN_SOUNDS, calibrate
-
-        before = self._store.setting(f"borders:{space.id}") or {"sounds": MIN_SOUNDS / 2}
-        if self._store.count("sounds") < 2 * before["sounds"]:
-            return
-        snapshot, view = self._view(space.id)
-
-        def hear(row: int) -> tuple[npt.NDArray[np.float32], int] | None:
-            spots = [
-                s
-                for s in snapshot.spots.of(int(view.sound[row]))
-                if self._catalogue.state(s) == PRESENT
-            ]
-            if not spots:
-                return None
-            segment = int(view.segment[row])
-            start, end = (float(snapshot.segments[name][segment]) for name in ("start_s", "end_s"))
-            if end - start < SHORTEST_COPIED_S:
-                return None
-            return read_sound(spots[0].raw, start_s=start, end_s=end)
-
-        alive = np.flatnonzero(view.segment >= 0)
-        X = searching.vectors_of(view, alive)
-        borders = calibrate(space, X, view.sound[alive], lambda row: hear(int(alive[row])))
-        if borders is not None:
-            self._store.put_setting(f"borders:{space.id}", asdict(borders))
-            self._catalogue.touch()
 
     # -- searching ----------------------------------------------------------------------------------
 

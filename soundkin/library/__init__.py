@@ -11,8 +11,8 @@ Growing:
 
 - :mod:`soundkin.library.scan`       what is on disk now against what is known (`knowledge`)
 - :mod:`soundkin.library.roots`      which root a folder belongs to; `places`: moving and forgetting them
-- :mod:`soundkin.library.workers`    decoding and embedding in processes of their own (`worker`)
-- :mod:`soundkin.library.ingest`     the pipeline: scan, decode, embed, commit (`rows`); resumable
+- :mod:`soundkin.library.workers`    processes that decode and embed (`worker`, `errands`); `outcome`, `slate`: what they say
+- :mod:`soundkin.library.ingest`     the pipeline: scan, decode, embed, commit (`rows`), measure (`bands`)
 
 In memory:
 

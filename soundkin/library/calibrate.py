@@ -23,13 +23,16 @@ from soundkin.audio.windows import chunks
 from soundkin.errors import SoundkinError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from soundkin.space import Space
 
 MIN_SOUNDS = 200
 COPIES_OF = 60
 PAIRS = 20_000
+LEAST_PAIRS = 2_000
+COMPARISONS = 1 << 24
+"""Of vectors, which all pairs of sounds together may cost about."""
 MOMENTS = 32
 LEAST = 1e-4
 """The least border: nearer than this, distances are rounding."""
@@ -75,10 +78,12 @@ def embed_first(space: Space, samples: Samples, rate_hz: int) -> npt.NDArray[np.
     return None
 
 
-def copy_distances(space: Space, sounds: Sequence[tuple[Samples, int]]) -> npt.NDArray[np.float64]:
+def copy_distances(
+    space: Space, sounds: Sequence[tuple[Samples, int]], *, seed: int = 0
+) -> npt.NDArray[np.float64]:
     """Return the cosine distances between sounds (mono, rate) and their deformed copies."""
     found = []
-    for number, (samples, rate_hz) in enumerate(sounds):
+    for number, (samples, rate_hz) in enumerate(sounds, seed):
         try:
             copies = deformed_copies(samples, rate_hz, seed=number)
             vectors = [embed_first(space, sound, rate_hz) for sound in [samples, *copies]]
@@ -102,10 +107,17 @@ def pair_distances(
     order = np.argsort(sound, kind="stable")
     _, starts = np.unique(sound[order], return_index=True)
     runs = np.split(order, starts[1:])
+    mean = len(X) / len(runs)
+    n = min(n, max(LEAST_PAIRS, int(COMPARISONS / (min(mean, MOMENTS) * mean))))
     first = rng.integers(0, len(runs), n)
     second = (first + rng.integers(1, len(runs), n)) % len(runs)
     distances = np.empty(n)
-    for i, (a, b) in enumerate(zip(first, second, strict=True)):
+    sizes = np.diff(starts, append=len(order))
+    single = (sizes[first] == 1) & (sizes[second] == 1)
+    X_a, X_b = (X[order[starts[which[single]]]] for which in (first, second))
+    distances[single] = 1.0 - np.einsum("ij,ij->i", X_a, X_b)
+    for i in np.flatnonzero(~single):
+        a, b = first[i], second[i]
         asked = runs[a]
         if len(asked) > MOMENTS:
             asked = asked[np.linspace(0, len(asked) - 1, MOMENTS).round().astype(int)]
@@ -130,32 +142,18 @@ def borders_from(
 
 
 def calibrate(
-    space: Space,
     X: npt.NDArray[np.float32],
     sound: npt.NDArray[np.int32],
-    hear: Callable[[int], tuple[Samples, int] | None],
+    copies: npt.NDArray[np.float64],
     *,
+    sounds: int,
     seed: int = 0,
 ) -> Borders | None:
-    """Measure the borders of a library; None when it is too small or its sounds cannot be read now.
+    """Set the borders of a library of so many sounds; None when too little could be measured.
 
-    X (n, dim): its vectors; sound (n,): whose they are; hear: samples and rate of a row, or None.
+    X (n, dim): vectors of its sounds, or of a sample of them; sound (n,): whose they are; copies: from
+    `copy_distances`.
     """
-    found, first = np.unique(sound, return_index=True)
-    if len(found) < MIN_SOUNDS:
+    if len(np.unique(sound)) < MIN_SOUNDS or len(copies) < COPIES_OF:
         return None
-    rng = np.random.default_rng(seed)
-    heard: list[tuple[Samples, int]] = []
-    for row in rng.permutation(first)[: 3 * COPIES_OF]:
-        try:
-            one = hear(int(row))
-        except (SoundkinError, OSError):
-            continue
-        if one is not None:
-            heard.append(one)
-        if len(heard) == COPIES_OF:
-            break
-    copies = copy_distances(space, heard)
-    if len(copies) < COPIES_OF:
-        return None
-    return borders_from(copies, pair_distances(X, sound, seed=seed), sounds=len(found))
+    return borders_from(copies, pair_distances(X, sound, seed=seed), sounds=sounds)

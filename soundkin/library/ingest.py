@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from soundkin.audio.decode import AUDIO_SUFFIXES, byte_hash
 from soundkin.errors import DecodeError, InputError, NotFound, Offline
+from soundkin.library.bands import measure_borders
 from soundkin.library.catchup import entries_of, lacking
 from soundkin.library.knowledge import known_of
 from soundkin.library.progress import IndexReport, Progress
@@ -166,16 +167,19 @@ class _Run:
         """Do the run."""
         report = self.report
         total = 0
-        try:
-            listing = self._listing()
-            plan = self._plan(listing, retry_failed=retry_failed)
-            self._settle(plan, listing)
-            total = len(plan.decode)
-            self._hear(plan)
-        except (_Stopped, KeyboardInterrupt):
-            report.stopped = True
-        self._commit()
-        self.store.compact(fragments=FRAGMENTS)
+        with Workers(self.jobs, self.spaces, timeout_s=self.timeout_s) as workers:
+            try:
+                listing = self._listing()
+                plan = self._plan(listing, retry_failed=retry_failed)
+                self._settle(plan, listing)
+                total = len(plan.decode)
+                self._hear(plan, workers)
+            except (_Stopped, KeyboardInterrupt):
+                report.stopped = True
+            self._commit()
+            self.store.compact(fragments=FRAGMENTS)
+            if not report.stopped:
+                measure_borders(self.store, self.space_ids, workers, stop=self.stop)
         report.elapsed_s = time.monotonic() - self.started
         self._tell("finish", report.decoded, total)
         return report
@@ -259,21 +263,18 @@ class _Run:
         assert self.known is not None  # noqa: S101 - `_plan` comes first
         return self.known
 
-    def _hear(self, plan: Plan) -> None:
+    def _hear(self, plan: Plan, workers: Workers) -> None:
         """Decode and embed what is new, committing as it goes."""
         entries = plan.decode
         if not entries:
             return
         total, done = len(entries), 0
-        with Workers(
-            min(self.jobs, len(entries)), self.spaces, timeout_s=self.timeout_s
-        ) as workers:
-            for outcome in workers.run(self._groups(entries), stop=self.stop):
-                done += 1
-                self._take(entries[outcome.key], outcome)
-                self._tell("decode", done, total, display(entries[outcome.key].path))
-                if time.monotonic() - self.committed_at > COMMIT_S:
-                    self._commit()
+        for outcome in workers.run(self._groups(entries), stop=self.stop):
+            done += 1
+            self._take(entries[outcome.key], outcome)
+            self._tell("decode", done, total, display(entries[outcome.key].path))
+            if time.monotonic() - self.committed_at > COMMIT_S:
+                self._commit()
         self.report.stopped = done < total
 
     def _groups(self, entries: Sequence[Entry]) -> Iterator[tuple[Job, ...]]:

@@ -7,8 +7,8 @@ file would cost more than hashing it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence  # noqa: TC003 - part of the types
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,10 @@ _COLUMNS = ("seq", "start_s", "end_s", "centre_s", "energy_db")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file (raw path) or one upload (bytes) to be heard.
+    """One file (raw path) or one upload (bytes) to be heard, or an errand about it.
 
-    key: the caller's own number; start_s, end_s: hear only this range.
+    key: the caller's own number; start_s, end_s: hear only this range. task: "hear"; "copies" (how far
+    its deformed copies lie); "slice" (the range as a WAV file).
     """
 
     key: int
@@ -30,6 +31,7 @@ class Job:
     is_upload: bool = False
     start_s: float | None = None
     end_s: float | None = None
+    task: Literal["hear", "copies", "slice"] = "hear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,10 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one job: `heard`, or the `reason` (a word of `errors.REASONS`) and a `message`."""
+    """What became of one job: `heard`, or the `reason` (a word of `errors.REASONS`) and a `message`.
+
+    copies: distances of deformed copies by space id; wav: the slice; of errands of those names.
+    """
 
     key: int
     size: int = 0
@@ -64,13 +69,15 @@ class Outcome:
     heard: Heard | None = None
     reason: str = ""
     message: str = ""
+    copies: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    wav: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
     """A group of outcomes: rows of plain values, and their arrays end to end.
 
-    rows: of each outcome its six plain values, and those of its sound or None. peaks: of every sound;
+    rows: of each outcome its plain values, and those of its sound or None. peaks: of every sound;
     columns, vectors: of every segment, by name and by space.
     """
 
@@ -110,15 +117,14 @@ def unpack(parcel: Parcel) -> list[Outcome]:
             vectors = {space: rows[part] for space, rows in parcel.vectors.items()}
             heard = Heard(*plain, parcel.peaks[number], *columns, n_silent, vectors)
             number, begin = number + 1, begin + n_segments
-        key, size, mtime_ns, byte_hash, reason, message = facts
-        outcomes.append(Outcome(key, size, mtime_ns, byte_hash, heard, reason, message))
+        outcomes.append(Outcome(*facts[:4], heard, *facts[4:]))
     return outcomes
 
 
 def _facts(outcome: Outcome) -> tuple[Any, ...]:
     """Return the plain values of an outcome."""
     file = outcome.key, outcome.size, outcome.mtime_ns, outcome.byte_hash
-    return *file, outcome.reason, outcome.message
+    return *file, outcome.reason, outcome.message, outcome.copies, outcome.wav
 
 
 def _sound(heard: Heard | None) -> tuple[Any, ...] | None:

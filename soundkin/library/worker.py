@@ -23,6 +23,7 @@ from soundkin.audio.decode import SoundReader, SoundSummary, byte_hash, read_sou
 from soundkin.audio.peaks import PeakMeter
 from soundkin.audio.windows import QUIET_DB, Chunk, chunks
 from soundkin.errors import DecodeError, InputError
+from soundkin.library.errands import errand
 from soundkin.library.outcome import Heard, Job, Outcome, pack
 from soundkin.library.slate import Slate
 from soundkin.space import Space, load_space
@@ -111,9 +112,12 @@ def _hear(job: Job, gatherers: list[_Gatherer], at: At) -> _Pending | Outcome:
             status = os.stat(job.source)
             outcome = Outcome(job.key, status.st_size, status.st_mtime_ns)
             at(outcome)
-            outcome = replace(outcome, byte_hash=_hash(job.source, lambda: at(outcome)))
-            at(outcome)
-        return _decode(job, outcome, gatherers, at)
+            if job.task == "hear":
+                outcome = replace(outcome, byte_hash=_hash(job.source, lambda: at(outcome)))
+                at(outcome)
+        spaces = [gatherer.space for gatherer in gatherers]
+        hear = job.task == "hear"
+        return _decode(job, outcome, gatherers, at) if hear else errand(job, outcome, spaces)
     except DecodeError as error:
         return _failed(outcome, error.reason, str(error))
     except InputError as error:  # a range outside the sound, a rate that no space takes

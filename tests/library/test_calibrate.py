@@ -14,9 +14,9 @@ from soundkin import Library
 from soundkin.audio import deform
 from soundkin.audio.decode import read_sound
 from soundkin.demo import render_demo
-from soundkin.errors import DecodeError
 from soundkin.library.calibrate import (
     COPIES_OF,
+    LEAST_PAIRS,
     MIN_SOUNDS,
     Borders,
     borders_from,
@@ -27,10 +27,12 @@ from soundkin.library.calibrate import (
 )
 from soundkin.search import band_of
 from soundkin.space import load_space
-from tests.library.making import RATE_HZ, tone, unit
+from tests.library.making import RATE_HZ, index, tone, unit, wav
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from soundkin.library.store import Store
 
 distances = hnp.arrays(np.float64, st.integers(1, 60), elements=st.floats(0, 2))
 
@@ -94,7 +96,8 @@ def measured() -> tuple[Borders, np.ndarray, np.ndarray]:
     space = load_space("mfcc")
     X = np.stack([embed_first(space, clip(n), RATE_HZ) for n in range(220)])
     sound = np.arange(220, dtype=np.int32)
-    borders = calibrate(space, X, sound, lambda row: (clip(row), RATE_HZ))
+    copies = copy_distances(space, [(clip(n), RATE_HZ) for n in range(COPIES_OF)])
+    borders = calibrate(X, sound, copies, sounds=220)
     assert borders is not None
     return borders, X, sound
 
@@ -129,24 +132,48 @@ def test_random_pairs_are_mostly_far(measured: tuple[Borders, np.ndarray, np.nda
     assert borders.sounds == 220
 
 
-def test_calibration_repeats_itself(measured: tuple[Borders, np.ndarray, np.ndarray]) -> None:
-    borders, X, sound = measured
-    again = calibrate(load_space("mfcc"), X, sound, lambda row: (clip(row), RATE_HZ))
-    assert again == borders
-
-
 def test_too_few_sounds_or_none_that_can_be_read_set_no_borders() -> None:
-    space = load_space("mfcc")
-    X = unit(1, 400, space.dim)
-
-    def never(row: int) -> None:
-        raise DecodeError("unreadable", "gone")
-
+    X = unit(1, 400, 80)
     few = np.repeat(np.arange(MIN_SOUNDS - 1), 3)[:400].astype(np.int32)
-    assert calibrate(space, X, few, lambda row: (clip(row), RATE_HZ)) is None
     many = np.arange(400, dtype=np.int32)
-    assert calibrate(space, X, many, never) is None
-    assert calibrate(space, X, many, lambda row: None) is None
+    copies = np.linspace(0, 0.1, COPIES_OF)
+    assert calibrate(X, few, copies, sounds=400) is None
+    assert calibrate(X, many, copies[1:], sounds=400) is None
+    assert calibrate(X, many, copies, sounds=999).sounds == 999
+
+
+def test_single_vectors_and_runs_of_them_are_compared_alike() -> None:
+    X = unit(3, 40, 16)
+    alone = pair_distances(X, np.arange(40, dtype=np.int32), n=500, seed=2)
+    twice = pair_distances(np.repeat(X, 2, axis=0), np.repeat(np.arange(40), 2), n=500, seed=2)
+    np.testing.assert_allclose(alone, twice, atol=1e-6)
+
+
+def test_long_sounds_are_compared_in_fewer_pairs() -> None:
+    X = np.repeat(unit(4, 3), 4_000, axis=0)
+    sound = np.repeat(np.arange(3), 4_000).astype(np.int32)
+    assert len(pair_distances(X, sound, n=20_000)) == LEAST_PAIRS
+
+
+def test_a_library_is_measured_in_its_processes_and_again_when_it_has_doubled(
+    store: Store, tmp_path: Path, inline: None
+) -> None:
+    for seed in range(MIN_SOUNDS + 9):
+        wav(tmp_path / "S" / f"{seed:03}.wav", seed, 0.2)
+    (tmp_path / "S" / "000.wav").rename(tmp_path / "S" / "zero.wav")
+    index(store, tmp_path / "S")
+    key = f"borders:{load_space('mfcc').id}"
+    first = store.setting(key)
+    assert first["sounds"] == MIN_SOUNDS + 9
+    other = type(store).open(tmp_path / "again")
+    index(other, tmp_path / "S")
+    assert other.setting(key) == first  # the same sounds, the same borders
+    wav(tmp_path / "S" / "more.wav", 999)
+    index(store, tmp_path / "S")
+    assert store.setting(key) == first
+    store.put_setting(key, first | {"sounds": 100})
+    index(store, tmp_path / "S")
+    assert store.setting(key)["sounds"] == MIN_SOUNDS + 10
 
 
 def test_sounds_too_short_to_deform_are_passed_over() -> None:
