@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,13 +34,15 @@ def train_space(
     minutes: float | None = None,
     labelled: str | Path | None = None,
     device: str = "cpu",
+    int8: bool = False,
     console: Console | None = None,
 ) -> list[Path]:
     """Train a recipe and write what it learnt as spaces: the paths of their settings files in `out`.
 
     Each is installed too (:func:`soundkin.shelf.install`), so that its name opens it. `recipe`: a
-    name or a .toml file; `changes`: `section.key=value`; the rest as
-    :func:`soundkin.train.train`. Autodecompose gives two spaces, its voice and its content.
+    name or a .toml file; `changes`: `section.key=value`; `int8`: the network in 8 bits, where that
+    leaves its vectors as they are; the rest as :func:`soundkin.train.train`. Autodecompose gives
+    two spaces, its voice and its content.
     """
     chosen, out = load_recipe(recipe, changes), Path(out)
     console = console or Console(stderr=True)
@@ -56,33 +59,31 @@ def train_space(
         )
     for warning in state.warnings:
         console.print(f"[yellow]{warning}[/yellow]")
-    files = write_spaces(state, chosen, out, data=data)
+    files = write_spaces(state, chosen, out, data=data, int8=int8)
     for file in files:
+        if int8:
+            told = json.loads(file.read_text(encoding="utf-8"))["card"]["int8"]
+            console.print(f"{file.stem}, 8 bits: {told}.", markup=False)
         _shelve(file, console)
     return files
 
 
 def write_spaces(
-    state: Training, recipe: Recipe, out: Path, *, data: str | Path | None = None
+    state: Training,
+    recipe: Recipe,
+    out: Path,
+    *,
+    data: str | Path | None = None,
+    int8: bool = False,
 ) -> list[Path]:
     """The spaces of a finished training, in its folder: the paths of their settings files."""
-    card = _card(state, recipe, data)
+    how: dict[str, Any] = {"windows": state.heard, "card": _card(state, recipe, data), "int8": int8}
     if recipe.objective.kind != "autodecompose":
-        file = out / f"{recipe.name}.json"
-        return [export_space(state.model, file, windows=state.heard, card=card)]
-    parts = {
-        "voice": export_space(
-            state.model, out / f"{recipe.name}-voice.json", windows=state.heard, card=card
-        ),
-        "content": export_space(
-            state.model,
-            out / f"{recipe.name}-content.json",
-            windows=state.heard,
-            part="content",
-            card=card,
-        ),
-    }
-    return list(parts.values())
+        return [export_space(state.model, out / f"{recipe.name}.json", **how)]
+    return [
+        export_space(state.model, out / f"{recipe.name}-voice.json", part="voice", **how),
+        export_space(state.model, out / f"{recipe.name}-content.json", part="content", **how),
+    ]
 
 
 def _shelve(file: Path, console: Console) -> None:

@@ -71,6 +71,9 @@ def train(
         Path | None, typer.Option(help="Folder with labels.csv whose k-NN accuracy is watched.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Write the network in 8 bits, where that is harmless.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a space without labels by a recipe, and install it: `--space RECIPE` uses it at once."""
@@ -88,6 +91,7 @@ def train(
         minutes=minutes,
         labelled=labelled,
         device=device,
+        int8=int8,
     )
     if as_json:
         print_json(

@@ -1,7 +1,8 @@
 """Autodecompose's encoders and decoders: one code for each frame.
 
 An encoder maps (n, bands, frames) to (n, frames, dim); a decoder maps the two codes side by side,
-(n, frames, 2 dim), back to (n, bands, frames). Five sizes: dense, conv, lstm, large, very-large.
+(n, frames, 2 dim), back to (n, bands, frames). Six sizes: small, dense, conv, lstm, large,
+very-large; `small` is ours, for a CPU, without anything published behind it.
 `large` is the published one: 4.70 million parameters an encoder, 6.21 million the decoder. The
 inner layers of `dense` and `conv` and those of the very large one, where every width is 1024, are
 not published in full; what is here is our reading.
@@ -36,6 +37,7 @@ class Layers:
 
 
 ENCODERS: dict[str, Layers] = {
+    "small": Layers(conv=(2, 128)),
     "dense": Layers(dense=(1, 512)),
     "conv": Layers(conv=(3, 512)),
     "lstm": Layers(lstm=(3, 256)),
@@ -43,6 +45,7 @@ ENCODERS: dict[str, Layers] = {
     "very-large": Layers(conv=(3, 1024), lstm=(3, 1024)),
 }
 DECODERS: dict[str, Layers] = {
+    "small": Layers(conv=(2, 128)),
     "dense": Layers(dense=(1, 512)),
     "conv": Layers(conv=(2, 512)),
     "lstm": Layers(lstm=(2, 512)),

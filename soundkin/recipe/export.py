@@ -26,9 +26,12 @@ from soundkin.encoder.convnet import ConvNet
 from soundkin.errors import SpaceError
 from soundkin.frontend.layers import MelFrames, compress, relative_log
 from soundkin.recipe.assemble import DecomposeModel, PairModel, cut_frames
+from soundkin.recipe.quantise import quantise
 
 BATCH = 16
 """Rows that the graph takes at a time."""
+MOST = 256
+"""Windows that level and 8 bits are measured on."""
 CLOSE = 1e-4
 """Largest difference between a vector of torch and of the graph."""
 Part = Literal["voice", "content"]
@@ -99,16 +102,19 @@ def export_space(
     windows: Tensor,
     part: Part = "voice",
     card: dict[str, Any] | None = None,
+    int8: bool = False,
 ) -> Path:
     """Write a space: settings in `file` (NAME.json) and the graph beside it (NAME.onnx).
 
     `windows` (n, window): sound it was trained on; it sets the level and proves that graph and
     torch agree to 1e-4. `part`: which of Autodecompose's encoders; `card`: what to tell
-    of it. Raises SpaceError when they do not agree.
+    of it. `int8`: the network in 8 bits where that is harmless
+    (:func:`soundkin.recipe.quantise.quantise`); the card says what came of it. Raises SpaceError
+    when graph and torch do not agree.
     """
     file, recipe = Path(file), model.recipe
     model = model.cpu().eval()
-    windows = windows.cpu().repeat(-(-BATCH // len(windows)), 1)
+    windows = windows[:MOST].cpu().repeat(-(-2 * BATCH // len(windows)), 1)
     raw, head, frontend = _head(model, windows, part)
     valid = torch.full((BATCH,), raw.shape[1])
     valid[1::2] = raw.shape[1] // 2
@@ -116,6 +122,11 @@ def export_space(
     with torch.no_grad():
         expected = head(raw[:BATCH], valid).numpy()
     _demand_equal(graph, raw[:BATCH].numpy(), valid.numpy(), expected)
+    card = {"title": recipe.title, "paper": recipe.paper, **(card or {})}
+    if int8:
+        lengths = np.full(len(raw), raw.shape[1])
+        found = quantise(graph, raw.numpy(), lengths, batch=BATCH)
+        graph, card["int8"] = found.graph, found.why
     settings = {
         "format": 1,
         "name": file.stem,
@@ -129,7 +140,7 @@ def export_space(
             "batch": BATCH,
             "dim": expected.shape[1],
         },
-        "card": {"title": recipe.title, "paper": recipe.paper, **(card or {})},
+        "card": card,
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.with_suffix(".onnx").write_bytes(graph)
