@@ -14,6 +14,7 @@ export interface Actions {
   similar: () => void;
   add: (weight: number) => void;
   surprise: () => void;
+  record: () => void;
   favourite: () => void;
   unfold: (open: boolean) => void;
   search: () => void;
@@ -36,6 +37,7 @@ export function commandsOf(actions: Actions): Command[] {
     { keys: ["+", "="], label: "add this sound to the query", run: () => actions.add(1) },
     { keys: ["-"], label: "subtract it from the query", run: () => actions.add(-1) },
     { keys: ["x"], label: "surprise: a sound drawn by lot", run: actions.surprise },
+    { keys: ["r"], label: "record from the microphone; again: search now", run: actions.record },
     { keys: ["f"], label: "favourite on and off", run: actions.favourite },
     { keys: ["ArrowRight"], label: "show further hits in this sound", run: () => actions.unfold(true) },
     { keys: ["ArrowLeft"], label: "fold them again", run: () => actions.unfold(false) },

@@ -27,6 +27,7 @@ window.soundkin = {
     },
     positionS: page.player.positionS,
     loop: page.player.loop,
+    microphone: page.microphone.state,
     output: page.player.measure(),
   }),
 };

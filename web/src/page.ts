@@ -12,6 +12,7 @@ import { keySheet } from "./key-sheet";
 import { focusOf, Keys } from "./keys";
 import { emptyLibrary, LibraryPanel } from "./library-panel";
 import { LibraryWatch } from "./library-watch";
+import { Microphone } from "./microphone";
 import { browserPlace, Navigator } from "./navigator";
 import { Notice } from "./notice";
 import { addPart, changePart, partsOf, removePart } from "./parts";
@@ -32,6 +33,10 @@ export class Page {
   readonly navigator = new Navigator(browserPlace());
   readonly results: Results;
   readonly hearing: Hearing;
+  readonly microphone = new Microphone({
+    onTake: (file) => void this.drop(file),
+    onError: (text) => this.#notice.say(text),
+  });
   #peaks = new PeakStore(api.peaks);
   #subjects: Subjects;
   #drops = new DropStore();
@@ -79,6 +84,7 @@ export class Page {
         onText: (text) => this.#text(text),
         onFile: (file) => void this.drop(file),
         onView: (view) => navigator.go(view),
+        onMicrophone: () => this.microphone.toggle(),
         onSurprise: () => void this.#surprise().catch(tell),
         onLibrary: () => void this.#panel.open().catch(tell),
         onKeys: () => this.#sheet.showModal(),
@@ -103,6 +109,7 @@ export class Page {
       el("h1", { class: "unseen" }, "Soundkin"),
       this.#bar.root,
       this.#watch.progress.root,
+      this.microphone.root,
       this.#query.root,
       this.#steering.root,
       el("main", { class: "stage" }, this.results.root),
@@ -217,6 +224,7 @@ export class Page {
       similar: withRow((row) => this.#similar(row)),
       add: (weight) => withRow((row) => this.#add(row, weight))(),
       surprise: () => void this.#surprise().catch((error: unknown) => this.#notice.tell(error)),
+      record: () => this.microphone.toggle(),
       favourite: withRow((row) => void this.#favourite(row)),
       unfold: (open) => withRow((row) => this.#further(row, open))(),
       search: () => this.#bar.focus(),

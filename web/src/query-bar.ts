@@ -7,6 +7,7 @@ export interface BarEvents {
   onText: (text: string) => void;
   onFile: (file: File) => void;
   onView: (view: View) => void;
+  onMicrophone: () => void;
   onSurprise: () => void;
   onLibrary: () => void;
   onKeys: () => void;
@@ -51,6 +52,8 @@ export class QueryBar {
       if (this.#view) events.onView({ ...this.#view, space: this.#space.value || null });
     });
     this.#library.addEventListener("click", () => events.onLibrary());
+    const record = el("button", { type: "button", title: "Search with a sound from the microphone" }, "Record");
+    record.addEventListener("click", () => events.onMicrophone());
     const surprise = el("button", { type: "button", title: "A sound drawn by lot, and what is like it" }, "Surprise");
     surprise.addEventListener("click", () => events.onSurprise());
     const keys = el("button", { type: "button", class: "plain", title: "Keys", aria: { label: "Keys" } }, "?");
@@ -62,6 +65,7 @@ export class QueryBar {
       el("search", {}, this.#box),
       choose,
       this.#file,
+      record,
       surprise,
       this.#space,
       theme,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -25,16 +26,23 @@ FLAGS = (
 expect.set_options(timeout=20_000)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@contextlib.contextmanager
+def launch(flags: str) -> Iterator[Browser]:
+    """Start Chromium with these flags."""
     chromium = os.environ.get("SOUNDKIN_CHROMIUM") or shutil.which("chromium")
     if chromium is None:
         pytest.fail("no Chromium: install Debian's package chromium, or set SOUNDKIN_CHROMIUM")
-    flags = [flag.replace("*", " ") for flag in FLAGS.split()]
+    args = [flag.replace("*", " ") for flag in flags.split()]
     with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=chromium, args=flags)
+        opened = driver.chromium.launch(executable_path=chromium, args=args)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launch(FLAGS) as opened:
+        yield opened
 
 
 @pytest.fixture

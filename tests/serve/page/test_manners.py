@@ -78,8 +78,10 @@ def test_tab_goes_through_bar_query_list_and_player(
             )
         )
     order = [
-        "Search names, tags and folders", "Choose a sound", "Surprise", "Keys", "Play the query", "Whole sound", "Clear",
-        "Start of the range", "End of the range", "Least closeness", "Most different", "Sounds", "Loop", "Autoplay", "Volume",
+        "Search names, tags and folders", "Choose a sound", "Surprise", "Keys",
+        "Play the query", "Whole sound", "Clear",
+        "Start of the range", "End of the range", "Least closeness", "Most different",
+        "Sounds", "Loop", "Autoplay", "Volume",
     ]  # fmt: skip
     places = [next(i for i, stop in enumerate(stops) if stop.startswith(name)) for name in order]
     assert places == sorted(places), stops

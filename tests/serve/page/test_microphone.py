@@ -1,0 +1,73 @@
+"""The microphone as a query: Chromium's own fake device plays a file into it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import expect
+
+from tests.serve.live import RATE_HZ, tone
+from tests.serve.page.conftest import FLAGS, launch
+from tests.serve.page.driver import heard_hz, inspect, shows, wait
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+HEARD_HZ = 900
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser whose microphone hears silence, half a second of 900 Hz, silence, again and again."""
+    path = tmp_path_factory.mktemp("microphone") / "heard.wav"
+    silence = np.zeros(RATE_HZ, np.float32)
+    soundfile.write(path, np.concatenate([silence, tone(HEARD_HZ, 0.5), silence]), RATE_HZ)
+    fake = f"--use-fake-device-for-media-stream --use-file-for-fake-audio-capture={path}"
+    with launch(f"{FLAGS} {fake}") as opened:
+        yield opened
+
+
+def test_a_take_ends_by_itself_and_is_searched(
+    page: Page, context: BrowserContext, base: str
+) -> None:
+    context.grant_permissions(["microphone"])
+    page.keyboard.press("r")
+    wait(page, "it.microphone.taking")
+    wait(page, "it.view.drop === 'Take 1.wav' && it.microphone.takes === 1")
+    wait(page, "!it.microphone.open")
+    shows(page, ["tone_0880.wav"])
+    page.get_by_role("button", name="Play the query").click()
+    heard_hz(page, HEARD_HZ)
+    length = inspect(page)["playing"]["endS"]
+    assert 0.35 < length < 0.75, "the silence around it was cut off"
+    page.get_by_role("button", name="Record again").click()
+    wait(page, "it.microphone.takes === 2")
+    page.get_by_role("button", name="Take 1").click()
+    wait(page, "it.view.drop === 'Take 1.wav'")
+
+
+def test_a_gate_that_nothing_passes_gives_no_take(page: Page, context: BrowserContext) -> None:
+    context.grant_permissions(["microphone"])
+    page.evaluate("localStorage.setItem('soundkin.gate', '-1')")
+    page.reload()
+    page.wait_for_selector(".row")
+    page.get_by_role("button", name="Record").click()
+    wait(page, "it.microphone.open")
+    page.wait_for_timeout(1500)
+    assert inspect(page)["microphone"]["taking"] is False
+    page.get_by_role("button", name="Search now").click()
+    expect(page.locator(".microphone")).to_contain_text("Nothing louder than the gate")
+    assert inspect(page)["view"]["drop"] is None
+
+
+def test_without_leave_or_security_the_page_says_what_to_do(page: Page) -> None:
+    page.get_by_role("button", name="Record").click()
+    expect(page.get_by_role("alert")).to_contain_text("Allow it beside the address")
+    page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
+    page.get_by_role("button", name="Record").click()
+    expect(page.get_by_role("alert")).to_contain_text("only to secure pages")
