@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from soundkin.cli import index, learn, look, search, spaces, tags  # noqa: F401 - each adds its commands
+from soundkin.cli import (  # noqa: F401 - each adds its commands
+    duplicates,
+    index,
+    learn,
+    look,
+    search,
+    spaces,
+    tags,
+)
 from soundkin.cli.app import app
 from soundkin.cli.printing import print_json
 from soundkin.errors import SoundkinError

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from soundkin import __version__
 from soundkin.serve import (
+    duplicate_routes,
     library_routes,
     problems,
     query_routes,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "static"
 STOP_INDEX_S = 5.0
-ROUTES = (library_routes, query_routes, search_routes, sound_routes)
+ROUTES = (library_routes, duplicate_routes, query_routes, search_routes, sound_routes)
 NO_PAGE = (
     "The page is not built: soundkin/serve/static has no index.html.\n"
     "Install Soundkin again without SOUNDKIN_SKIP_PAGE, or run 'npm ci && npm run build' in web/.\n"
@@ -61,6 +62,7 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         serving.closing = True
+        serving.duplicates.stop()
         await run_in_threadpool(serving.indexer.stop, STOP_INDEX_S)
 
     app = FastAPI(

@@ -9,9 +9,11 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Path, Request
 
+from soundkin.dedupe import Duplicates
 from soundkin.facade import Library
 from soundkin.serve.events import Counter
 from soundkin.serve.indexing import Indexer
+from soundkin.serve.jobs import Job
 from soundkin.serve.models import ID_PATTERN
 
 UPLOADS_AT_ONCE = 4
@@ -26,6 +28,7 @@ class Serving:
     counter: Counter
     max_upload_bytes: int
     uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS_AT_ONCE))
+    duplicates: Job[Duplicates] = field(default_factory=lambda: Job("duplicates"))
     closing: bool = False
 
 

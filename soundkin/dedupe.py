@@ -1,0 +1,441 @@
+"""Duplicates: one sound in several files, copies of it, and versions.
+
+- *exact*: one sound in several places. A sound is known by its samples, so other containers count too.
+- *near*: the same recording at another level, cut, coded or resampled. Neighbours by their mean vectors
+  are laid over each other (:mod:`soundkin.aligned`); only those whose waveforms agree are named.
+- *version*: the same course in time and tone at another speed, pitch or tone, but not the same waveform.
+
+Never are all pairs compared, only neighbours. In a group the best member stands first (the longest, then
+lossless, then of the highest rate); every other says what was measured against it. What a person called no
+duplicate stays apart. Nothing is ever deleted.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import OrderedDict
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from soundkin.aligned import MOST_S, RATE_HZ, Course, Overlay, course, overlay
+from soundkin.audio.decode import read_sound
+from soundkin.errors import InputError, SoundkinError
+from soundkin.index import build
+from soundkin.index.graph import knn_graph
+from soundkin.library.centroids import centroids
+from soundkin.library.scan import GONE
+from soundkin.listen import best_spot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import numpy.typing as npt
+
+    from soundkin.facade import Library, Look
+
+Kind = Literal["exact", "near", "version"]
+KINDS: tuple[Kind, ...] = ("exact", "near", "version")
+
+NEIGHBOURS = 8
+"""How many neighbours of every sound are looked at."""
+
+HELD = 256
+"""Decoded sounds kept at once: some 250 MB at most."""
+
+LOSSLESS = {"WAV", "FLAC", "AIFF", "W64", "RF64", "CAF", "AU", "ALAC"}
+APART = "apart:"
+"""Settings under which pairs that are no duplicates are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of a group; reason: what it is beside the first, empty for the first itself."""
+
+    sound_id: str
+    path: str
+    name: str
+    format: str
+    rate_hz: int
+    duration_s: float
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Files of one sound; the first is the one to keep when one is kept. likeness: the least measured."""
+
+    group_id: str
+    kind: Kind
+    likeness: float
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """The groups; how many sounds there are, pairs that were laid over each other, sounds not readable."""
+
+    groups: tuple[Group, ...]
+    sounds: int
+    compared: int
+    unread: int
+
+    def as_csv(self) -> str:
+        """Return the groups as CSV: one line a file."""
+        out = io.StringIO()
+        names = ["group", "kind", "likeness", *Member.__dataclass_fields__]
+        writer = csv.DictWriter(out, names, lineterminator="\n")
+        writer.writeheader()
+        for group in self.groups:
+            for member in group.members:
+                writer.writerow(
+                    {"group": group.group_id, "kind": group.kind, "likeness": group.likeness}
+                    | asdict(member)
+                )
+        return out.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What laying two sounds over each other showed."""
+
+    kind: Literal["near", "version", "other"]
+    likeness: float
+    reason: str
+
+
+def find(
+    library: Library,
+    *,
+    space: str | None = None,
+    kinds: Iterable[Kind] = KINDS,
+    on_progress: Callable[[int, int], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Duplicates:
+    """Find the duplicates of a library; `on_progress` is called with pairs compared and in all.
+
+    Pairs compared once are remembered in the library's cache, so a second run reads only new sounds.
+    Raises `InputError` for an unknown kind, `NotFound` for an empty library.
+    """
+    wanted = set(kinds)
+    if unknown := wanted - set(KINDS):
+        raise InputError(f"the kind '{min(unknown)}'", f"one of {', '.join(KINDS)}")
+    look = library.look(space)
+    groups = _exact(library, look) if "exact" in wanted else []
+    finder = _Finder(library, look)
+    if wanted & {"near", "version"}:
+        groups += finder.groups(wanted, on_progress, stop)
+    living = int(np.count_nonzero(look.snapshot.alive & look.snapshot.spots.placed))
+    return Duplicates(tuple(groups), living, finder.compared, len(finder.unread))
+
+
+def keep_apart(library: Library, sound_ids: Iterable[str]) -> int:
+    """Remember that these sounds are no duplicates of each other; return how many pairs that are."""
+    ids = sorted(set(sound_ids))
+    if len(ids) < 2:
+        raise InputError("fewer than two sounds", "two or more", "name the sounds of a group")
+    for sound_id in ids:
+        library.sound(sound_id)
+    pairs = [_apart(a, b) for i, a in enumerate(ids) for b in ids[i + 1 :]]
+    library.store.put_settings(dict.fromkeys(pairs, True))
+    library.catalogue.touch()
+    return len(pairs)
+
+
+def join_again(library: Library, sound_ids: Iterable[str]) -> int:
+    """Forget that these sounds are no duplicates of each other; return how many pairs that were."""
+    ids = set(sound_ids)
+    gone = [
+        key
+        for key in library.catalogue.snapshot().settings
+        if key.startswith(APART) and set(key.removeprefix(APART).split(":")) <= ids
+    ]
+    library.store.delete_settings(gone)
+    library.catalogue.touch()
+    return len(gone)
+
+
+def still(library: Library, groups: Iterable[Group]) -> list[Group]:
+    """Return groups without the members that have since been told apart from the first, or are gone."""
+    snapshot = library.catalogue.snapshot()
+    kept = []
+    for group in groups:
+        living = [m for m in group.members if m.sound_id in snapshot.ord_of]
+        first, rest = living[:1], living[1:]
+        stay = [
+            member
+            for member in rest
+            if _apart(first[0].sound_id, member.sound_id) not in snapshot.settings
+        ]
+        if stay:
+            kept.append(replace(group, members=(*first, *stay)))
+    return kept
+
+
+def _apart(a: str, b: str) -> str:
+    """Return the setting under which a pair is told apart."""
+    return APART + ":".join(sorted((a, b)))
+
+
+def _exact(library: Library, look: Look) -> list[Group]:
+    """Return the sounds with several places that are not known to be gone."""
+    groups = []
+    spots = look.snapshot.spots
+    places = np.bincount(spots.sound[spots.present], minlength=len(look.snapshot.ids))
+    for number in np.flatnonzero((places > 1) & look.snapshot.alive):
+        row = look.snapshot.row(int(number))
+        here = [spot for spot in spots.of(int(number)) if spot.state != GONE]
+        suffixes = {spot.name.rpartition(".")[2].lower() for spot in here}
+        reason = "the same samples" if len(suffixes) == 1 else "the same samples in another format"
+        members = [
+            Member(
+                row["sound_id"],
+                spot.path,
+                spot.name,
+                spot.name.rpartition(".")[2].upper(),
+                row["rate_hz"],
+                row["duration_s"],
+                library.catalogue.state(spot),
+                reason if i else "",
+            )
+            for i, spot in enumerate(here)
+        ]
+        groups.append(Group(f"exact-{row['sound_id']}", "exact", 1.0, tuple(members)))
+    return sorted(groups, key=lambda group: group.members[0].path)
+
+
+class _Finder:
+    """Finds near copies and versions among neighbours; holds some decoded sounds and all verdicts."""
+
+    def __init__(self, library: Library, look: Look) -> None:
+        self.library, self.look = library, look
+        self.snapshot = look.snapshot
+        self.compared = 0
+        self.unread: set[int] = set()
+        self._held: OrderedDict[int, npt.NDArray[np.float32]] = OrderedDict()
+        self._cache = library.path / "cache" / "overlays.json"
+        self._verdicts: dict[str, list[object]] = {}
+
+    def groups(
+        self,
+        wanted: set[Kind],
+        on_progress: Callable[[int, int], None] | None,
+        stop: Callable[[], bool],
+    ) -> list[Group]:
+        """Compare all candidates, then gather those around the best of each."""
+        self._load()
+        pairs = self._candidates()
+        apart = {k.removeprefix(APART) for k in self.snapshot.settings if k.startswith(APART)}
+        edges: dict[Kind, list[tuple[int, int]]] = {"near": [], "version": []}
+        for done, (a, b) in enumerate(pairs, 1):
+            if stop():
+                break
+            if self._key(a, b) not in apart:
+                kind = self._verdict(a, b).kind
+                if kind != "other":
+                    edges[kind].append((a, b))
+            if on_progress is not None:
+                on_progress(done, len(pairs))
+        taken: set[int] = set()
+        found: list[Group] = []
+        for kind in ("near", "version"):
+            if kind in wanted:
+                found += self._gather(kind, edges[kind], apart, taken)
+        self._save()
+        return found
+
+    def _candidates(self) -> list[tuple[int, int]]:
+        """Return pairs of ords that are neighbours and close, in an order that reads each sound once."""
+        ords, X = centroids(self.look.view)
+        keep = self.snapshot.spots.placed[ords]
+        ords, X = ords[keep], X[keep]
+        if len(ords) < 2:
+            return []
+        index = build("auto", X, space_id=self.look.view.space_id)
+        ids, distances = knn_graph(index, min(NEIGHBOURS, len(ords) - 1))
+        row, column = np.nonzero((ids >= 0) & (distances <= self.look.borders[1]))
+        pairs = np.stack([ords[row], ords[ids[row, column]]], axis=1)
+        pairs = np.unique(np.sort(pairs, axis=1), axis=0)
+        return [(int(a), int(b)) for a, b in pairs]
+
+    def _key(self, a: int, b: int) -> str:
+        """Return the name of a pair, the same both ways."""
+        return ":".join(sorted((self.snapshot.ids[a], self.snapshot.ids[b])))
+
+    def _verdict(self, a: int, b: int) -> _Verdict:
+        """Lay one sound over another, once for all times; `a` is what the reason speaks from."""
+        first, second = (a, b) if self.snapshot.ids[a] < self.snapshot.ids[b] else (b, a)
+        key = self._key(a, b)
+        if key not in self._verdicts:
+            x, y = self._hear(first), self._hear(second)
+            if x is None or y is None:
+                return _Verdict("other", 0.0, "")
+            self.compared += 1
+            one = overlay(x, y)
+            two = None if one.same else course(x, y)
+            self._verdicts[key] = [*asdict(one).values(), *(asdict(two).values() if two else ())]
+        return self._spoken(self._verdicts[key], a, b, turned=first != a)
+
+    def _spoken(self, numbers: list[object], a: int, b: int, *, turned: bool) -> _Verdict:
+        """Return what was measured as a verdict on `b` beside `a`."""
+        values = [float(str(value)) for value in numbers]
+        one = Overlay(*values[:4])
+        if turned:
+            one = Overlay(one.correlation, -one.lag_s, -one.gain_db, one.covered)
+        if one.same:
+            rows = self.snapshot.row(a), self.snapshot.row(b)
+            parts = [part for part in (*_changes(one, *rows), *_coding(*rows)) if part]
+            reason = ", ".join(["the same recording", *parts])
+            return _Verdict("near", round(abs(one.correlation), 4), reason)
+        two = Course(*values[4:])
+        if not two.alike:
+            return _Verdict("other", 0.0, "")
+        if turned:
+            two = Course(two.correlation, -two.semitones, 1 / two.speed)
+        return _Verdict("version", round(two.correlation, 4), _version(two))
+
+    def _hear(self, number: int) -> npt.NDArray[np.float32] | None:
+        """Return a sound's beginning for comparing, None when it cannot be read now."""
+        if number in self._held:
+            self._held.move_to_end(number)
+            return self._held[number]
+        if number in self.unread:
+            return None
+        spot = best_spot(self.library.catalogue, self.snapshot, self.snapshot.ids[number])
+        try:
+            samples, _ = read_sound(spot.raw if spot else b"", rate_hz=RATE_HZ, end_s=MOST_S)
+        except (SoundkinError, OSError):
+            self.unread.add(number)
+            return None
+        self._held[number] = samples
+        if len(self._held) > HELD:
+            self._held.popitem(last=False)
+        return samples
+
+    def _gather(
+        self, kind: Kind, edges: list[tuple[int, int]], apart: set[str], taken: set[int]
+    ) -> list[Group]:
+        """Put sounds around the best one they were found the same as; who is in a group is taken."""
+        near: dict[int, set[int]] = {}
+        for a, b in edges:
+            near.setdefault(a, set()).add(b)
+            near.setdefault(b, set()).add(a)
+        found = []
+        for best in sorted(near, key=self._worth):
+            if best in taken:
+                continue
+            spoken = []
+            for other in sorted(self._reach(best, near) - taken - {best}, key=self._worth):
+                verdict = self._verdict(best, other)
+                if self._key(best, other) not in apart and verdict.kind == kind:
+                    spoken.append((other, verdict))
+            if spoken:
+                taken |= {best, *(other for other, _ in spoken)}
+                found.append(self._group(kind, best, spoken))
+        return found
+
+    @staticmethod
+    def _reach(start: int, near: dict[int, set[int]]) -> set[int]:
+        """Return the neighbours and theirs."""
+        return near[start].union(*(near[other] for other in near[start]))
+
+    def _worth(self, number: int) -> tuple[object, ...]:
+        """Return what sorts the member to keep first."""
+        row = self.snapshot.row(number)
+        lossy = row["format"].upper() not in LOSSLESS
+        return (
+            -round(row["duration_s"], 1),
+            lossy,
+            -row["rate_hz"],
+            -row["channels"],
+            row["sound_id"],
+        )
+
+    def _group(self, kind: Kind, best: int, spoken: list[tuple[int, _Verdict]]) -> Group:
+        members = [self._member(best, ""), *(self._member(n, v.reason) for n, v in spoken)]
+        likeness = min(verdict.likeness for _, verdict in spoken)
+        return Group(f"{kind}-{self.snapshot.ids[best]}", kind, likeness, tuple(members))
+
+    def _member(self, number: int, reason: str) -> Member:
+        row = self.snapshot.row(number)
+        spot = best_spot(self.library.catalogue, self.snapshot, row["sound_id"])
+        return Member(
+            row["sound_id"],
+            spot.path if spot else "",
+            spot.name if spot else row["sound_id"],
+            row["format"],
+            row["rate_hz"],
+            row["duration_s"],
+            self.library.catalogue.state(spot) if spot else GONE,
+            reason,
+        )
+
+    def _load(self) -> None:
+        """Read what earlier runs measured; what cannot be read is measured again."""
+        try:
+            known = json.loads(self._cache.read_text())
+        except (OSError, ValueError):
+            return
+        if isinstance(known, dict) and known.get("version") == 1:
+            self._verdicts = known["pairs"]
+
+    def _save(self) -> None:
+        """Write what was measured, beside the old file, then rename."""
+        if not self.compared:
+            return
+        try:
+            self._cache.parent.mkdir(exist_ok=True)
+            beside = self._cache.with_suffix(".new")
+            beside.write_text(json.dumps({"version": 1, "pairs": self._verdicts}))
+            beside.replace(self._cache)
+        except OSError:
+            return  # a cache that cannot be written costs time, nothing else
+
+
+def _changes(one: Overlay, a: dict[str, object], b: dict[str, object]) -> list[str]:
+    """Say what was done to the samples of b beside a."""
+    length_a, length_b = (min(float(str(row["duration_s"])), MOST_S) for row in (a, b))
+    starts, ends = one.lag_s, length_a - length_b - one.lag_s
+    return [
+        "upside down" if one.correlation < 0 else "",
+        f"{abs(one.gain_db):.1f} dB {'louder' if one.gain_db > 0 else 'quieter'}"
+        if abs(one.gain_db) >= 0.5
+        else "",
+        _cut(starts, "start"),
+        _cut(ends, "end") if max(length_a, length_b) < MOST_S else "",
+    ]
+
+
+def _cut(seconds: float, where: str) -> str:
+    """Say what is missing or added at one end; under 5 ms is nobody's cut."""
+    if abs(seconds) < 0.005:
+        return ""
+    amount = f"{abs(seconds) * 1e3:.0f} ms" if abs(seconds) < 1 else f"{abs(seconds):.2f} s"
+    return f"{amount} {'less' if seconds > 0 else 'more'} at the {where}"
+
+
+def _coding(a: dict[str, object], b: dict[str, object]) -> list[str]:
+    """Say how b is stored otherwise than a."""
+    return [
+        f"{b[name]}{unit} instead of {a[name]}{unit}" if a[name] != b[name] else ""
+        for name, unit in (("format", ""), ("rate_hz", " Hz"), ("channels", " channels"))
+    ]
+
+
+def _version(two: Course) -> str:
+    """Say how a version differs."""
+    parts = ["the same course in time and tone"]
+    if abs(two.semitones) >= 0.5:
+        parts.append(
+            f"{abs(two.semitones):g} semitones {'higher' if two.semitones > 0 else 'lower'}"
+        )
+    if abs(two.speed - 1) >= 0.02:
+        faster = two.speed > 1
+        parts.append(
+            f"{abs(two.speed - 1 if faster else 1 / two.speed - 1):.0%} {'shorter' if faster else 'longer'}"
+        )
+    return ", ".join(parts)
