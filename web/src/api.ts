@@ -104,6 +104,14 @@ export async function peaks(soundId: string, signal: AbortSignal): Promise<Int8A
   return new Int8Array(await response.arrayBuffer());
 }
 
+export function segments(soundId: string, signal: AbortSignal): Promise<wire.SegmentOut[]> {
+  return json(`/api/sounds/${soundId}/segments`, { signal });
+}
+
+export function tags(): Promise<Record<string, number>> {
+  return json("/api/tags");
+}
+
 export function sliceAddress(soundId: string, startS: number, endS: number, download = false): string {
   const range = `start_s=${startS.toFixed(6)}&end_s=${endS.toFixed(6)}`;
   return `/api/sounds/${soundId}/slice.wav?${range}${download ? "&download=true" : ""}`;

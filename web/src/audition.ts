@@ -29,6 +29,13 @@ export class Audition {
     void this.player.play({ key: row.key, soundId: row.soundId, name: row.name, startS, endS, load });
   }
 
+  /** Play a sound of the library from a second of it to its end. */
+  playSound(sound: api.SoundOut, fromS: number): void {
+    const { sound_id: soundId, name, duration_s: endS } = sound;
+    const load = (from: number, to: number) => this.samples(soundId, from, to);
+    void this.player.play({ key: soundId, soundId, name, startS: Math.min(fromS, endS - LEAST_S), endS, load });
+  }
+
   /** Play a range of the query: of a dropped file as far as this browser can decode it, or of a sound. */
   playQuery(name: string, cut: Cut, soundId: string | null, dropped: Dropped | null): void {
     const load = async (from: number, to: number) => {

@@ -15,6 +15,7 @@ export interface Actions {
   add: (weight: number) => void;
   surprise: () => void;
   record: () => void;
+  open: () => void;
   favourite: () => void;
   unfold: (open: boolean) => void;
   search: () => void;
@@ -38,6 +39,7 @@ export function commandsOf(actions: Actions): Command[] {
     { keys: ["-"], label: "subtract it from the query", run: () => actions.add(-1) },
     { keys: ["x"], label: "surprise: a sound drawn by lot", run: actions.surprise },
     { keys: ["r"], label: "record from the microphone; again: search now", run: actions.record },
+    { keys: ["Enter"], label: "open or close the sound's own page", run: actions.open },
     { keys: ["f"], label: "favourite on and off", run: actions.favourite },
     { keys: ["ArrowRight"], label: "show further hits in this sound", run: () => actions.unfold(true) },
     { keys: ["ArrowLeft"], label: "fold them again", run: () => actions.unfold(false) },

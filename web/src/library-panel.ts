@@ -43,6 +43,7 @@ export function emptyLibrary(onStarted: () => void): HTMLElement {
 export class LibraryPanel {
   readonly root: HTMLDialogElement;
   #body = el("div");
+  #wrong = el("p", { class: "wrong", aria: { role: "alert" }, hidden: true });
 
   constructor() {
     this.root = el("dialog", { class: "panel", aria: { label: "Library" } }, this.#body);
@@ -63,17 +64,35 @@ export class LibraryPanel {
         `${countOf(library.counts.sounds, "sound")} · ${countOf(library.counts.segments, "segment")} · spaces: ${library.spaces.join(", ") || "none"} · Soundkin ${library.version}`,
       ),
       el("h3", {}, "Folders"),
-      folders(library.roots),
+      folders(library.roots, (root) => this.#index(root.path, false)),
       el("h3", {}, "Add a folder"),
       folderForm(() => this.root.close()),
       el("h3", {}, `Files that gave no sound (${countText(library.counts.failures)})`),
-      failures(failed),
+      failures(failed, () => this.#retry(failed)),
+      this.#wrong,
     );
+    this.#wrong.hidden = true;
     if (!this.root.open) this.root.showModal();
+  }
+
+  /** Try the failed files of the first folder that has some again; one folder is indexed at a time. */
+  #retry(failed: readonly api.FailureOut[]): void {
+    const root = failed[0]?.root;
+    if (root) this.#index(root, true);
+  }
+
+  #index(folder: string, retryFailed: boolean): void {
+    api.startIndex(folder, retryFailed).then(
+      () => this.root.close(),
+      (error: unknown) => {
+        this.#wrong.textContent = errorText(error);
+        this.#wrong.hidden = false;
+      },
+    );
   }
 }
 
-function folders(roots: readonly api.RootOut[]): HTMLElement {
+function folders(roots: readonly api.RootOut[], onAgain: (root: api.RootOut) => void): HTMLElement {
   if (!roots.length) return el("p", { class: "dim" }, "None yet.");
   const lines = roots.map((root) =>
     el(
@@ -82,14 +101,23 @@ function folders(roots: readonly api.RootOut[]): HTMLElement {
       el("strong", {}, root.label || root.path),
       " ",
       el("span", { class: root.state === "online" ? "dim" : "badge" }, root.state),
-      el("span", { class: "numbers dim" }, ` ${countOf(root.n_sounds, "sound")}`),
+      el("span", { class: "numbers dim" }, ` ${countOf(root.n_sounds, "sound")}${root.n_gone ? `, ${countText(root.n_gone)} gone` : ""}`),
+      root.state === "online" ? again(root, onAgain) : null,
       el("span", { class: "path dim" }, root.path),
     ),
   );
   return el("ul", { class: "roots" }, ...lines);
 }
 
-function failures(failed: readonly api.FailureOut[]): HTMLElement {
+/** Looks through a folder again: what is new, changed, moved or gone. */
+function again(root: api.RootOut, onAgain: (root: api.RootOut) => void): HTMLButtonElement {
+  const button = el("button", { type: "button", title: "Look for new, changed, moved and missing files" }, "Look again");
+  button.setAttribute("aria-label", `Look again through ${root.label || root.path}`);
+  button.addEventListener("click", () => onAgain(root));
+  return button;
+}
+
+function failures(failed: readonly api.FailureOut[], onRetry: () => void): HTMLElement {
   if (!failed.length) return el("p", { class: "dim" }, "None.");
   const lines = failed.map((failure) =>
     el(
@@ -100,10 +128,12 @@ function failures(failed: readonly api.FailureOut[]): HTMLElement {
       el("span", { class: "dim" }, failure.message),
     ),
   );
+  const retry = el("button", { type: "button" }, "Try them again");
+  retry.addEventListener("click", onRetry);
   return el(
     "div",
     {},
     el("ul", { class: "failures" }, ...lines),
-    el("p", { class: "dim" }, "They are not tried again until they change, or with: ", el("code", {}, "soundkin index --retry-failed")),
+    el("p", { class: "dim" }, "They are not tried again until they change, or you say so. ", retry),
   );
 }

@@ -22,6 +22,7 @@ import { QueryBar } from "./query-bar";
 import { QueryPanel } from "./query-panel";
 import { FAVOURITE, Results } from "./results";
 import { HitRows, type Row } from "./rows";
+import { SoundView } from "./sound-view";
 import { type Cut, EMPTY, isFiltered, isSimilar, sameRows, similarTo, UNFILTERED, type View } from "./state";
 import { Steering } from "./steering";
 import { Subjects } from "./subject";
@@ -44,6 +45,7 @@ export class Page {
   #bar: QueryBar;
   #query: QueryPanel;
   #steering: Steering;
+  #sound: SoundView;
   #playerBar: PlayerBar;
   #watch: LibraryWatch;
   #panel = new LibraryPanel();
@@ -96,7 +98,17 @@ export class Page {
       onLeast: (least) => this.#least(least),
       onView: (view, replace) => navigator.go({ ...view, at: null }, { replace }),
     });
-    this.#playerBar = new PlayerBar(this.hearing, () => this.#playOrStop(), (text) => this.#notice.say(text));
+    this.#sound = new SoundView({
+      onClose: () => navigator.go({ ...navigator.view, sound: null }),
+      onOpen: (soundId) => navigator.go({ ...navigator.view, sound: soundId }),
+      onPlay: (sound, second) => this.hearing.audition.playSound(sound, second),
+      onRegion: (soundId, cut) => navigator.go(similarTo(navigator.view, soundId, cut)),
+      onTags: (soundId, tags) => this.#setTags(soundId, tags),
+      onError: tell,
+      samples: (soundId, from, to) => this.hearing.audition.samples(soundId, from, to),
+    });
+    this.hearing.onMove = (soundId, second) => this.#sound.playhead(soundId, second);
+    this.#playerBar = new PlayerBar(this.hearing, () => this.#playOrStop(), () => this.#open(), (text) => this.#notice.say(text));
     this.#watch = new LibraryWatch({
       onLibrary: (library, counts) => this.#bar.showLibrary(library.name, countOf(counts.sounds, "sound"), library.spaces),
       mayReload: () => this.#mayReload(),
@@ -112,7 +124,7 @@ export class Page {
       this.microphone.root,
       this.#query.root,
       this.#steering.root,
-      el("main", { class: "stage" }, this.results.root),
+      el("main", { class: "stage" }, this.results.root, this.#sound.root),
       this.#watch.news,
       this.#playerBar.root,
       this.#notice.root,
@@ -203,7 +215,9 @@ export class Page {
   #remember(): void {
     const { view } = this.navigator;
     const at = this.results.row()?.key ?? null;
-    if (view.at !== at) this.navigator.go({ ...view, at }, { replace: true });
+    // An open sound's page follows the selection.
+    const sound = view.sound === null ? null : (this.results.row()?.soundId ?? view.sound);
+    if (view.at !== at) this.navigator.go({ ...view, at, sound }, { replace: true });
   }
 
   #bindKeys(): Keys {
@@ -224,6 +238,7 @@ export class Page {
       similar: withRow((row) => this.#similar(row)),
       add: (weight) => withRow((row) => this.#add(row, weight))(),
       surprise: () => void this.#surprise().catch((error: unknown) => this.#notice.tell(error)),
+      open: () => this.#open(),
       record: () => this.microphone.toggle(),
       favourite: withRow((row) => void this.#favourite(row)),
       unfold: (open) => withRow((row) => this.#further(row, open))(),
@@ -246,6 +261,7 @@ export class Page {
   #show(view: View): void {
     this.#bar.show(view);
     this.#steering.show(view);
+    void this.#sound.show(view.sound, view.space);
   }
 
   #showRows(found: Found, view: View): void {
@@ -286,6 +302,7 @@ export class Page {
   #redraw(): void {
     this.results.refresh();
     this.#query.draw();
+    this.#sound.redraw();
   }
 
   async #showQuery(): Promise<void> {
@@ -352,11 +369,23 @@ export class Page {
     try {
       const loved = row.tags.includes(FAVOURITE);
       const { tags } = await (loved ? api.removeTags : api.addTags)(row.soundId, [FAVOURITE]);
-      this.#found.source?.setTags(row.soundId, tags);
-      this.results.refresh();
+      this.#setTags(row.soundId, tags);
+      this.#sound.setTags(row.soundId, tags);
     } catch (error) {
       this.#notice.tell(error);
     }
+  }
+
+  #setTags(soundId: string, tags: readonly string[]): void {
+    this.#found.source?.setTags(soundId, tags);
+    this.results.refresh();
+  }
+
+  /** Open the selected sound's own page, or close it. */
+  #open(): void {
+    const { view } = this.navigator;
+    const soundId = this.results.row()?.soundId ?? null;
+    this.navigator.go({ ...view, sound: soundId === view.sound ? null : soundId });
   }
 
   #further(row: Row, open?: boolean): void {

@@ -17,10 +17,12 @@ export class PlayerBar {
   #loop = el("button", { type: "button" }, "Loop");
   #autoplay = el("button", { type: "button", title: "Hear a sound as soon as it is selected" }, "Autoplay");
   #download = el("a", { class: "button", hidden: true }, "Download slice");
+  #open = el("button", { type: "button", hidden: true, title: "Spectrogram, tags and neighbours" }, "Open");
   #copy = el("button", { type: "button", hidden: true }, "Copy path");
   #row: Row | null = null;
 
-  constructor(hearing: Hearing, onToggle: () => void, onCopied: (text: string) => void) {
+  constructor(hearing: Hearing, onToggle: () => void, onOpen: () => void, onCopied: (text: string) => void) {
+    this.#open.addEventListener("click", onOpen);
     const { player } = hearing;
     this.#hearing = hearing;
     this.#autoplay.addEventListener("click", () => hearing.toggleAutoplay());
@@ -49,6 +51,7 @@ export class PlayerBar {
       this.#loop,
       this.#autoplay,
       volume,
+      this.#open,
       this.#download,
       this.#copy,
     );
@@ -67,7 +70,7 @@ export class PlayerBar {
     setText(this.#range, range ? rangeText(range.startS, range.endS) : "");
     this.#loop.setAttribute("aria-pressed", String(loop));
     this.#autoplay.setAttribute("aria-pressed", String(this.#hearing.autoplay));
-    this.#download.hidden = this.#copy.hidden = !row;
+    this.#open.hidden = this.#download.hidden = this.#copy.hidden = !row;
     if (row) this.#download.href = sliceAddress(row.soundId, row.startS, row.endS, true);
   }
 }

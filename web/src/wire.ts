@@ -1,11 +1,56 @@
 // Made from the server's OpenAPI document by web/make_wire.py; a test holds it fresh. Do not edit.
 
+/** What was accepted or rejected at once. */
+export interface ChangeOut {
+  change_id: string;
+  tag: string;
+  accepted: string[];
+  rejected: string[];
+  at: string;
+}
+
+/** How much was changed. */
+export interface Changed {
+  changed: number;
+}
+
 /** How much the library holds now, and whether any process is indexing into it. */
 export interface Counts {
   sounds: number;
   segments: number;
   failures: number;
   indexing: boolean;
+}
+
+/** Sounds that do, and sounds that do not bear a tag. */
+export interface DecisionIn {
+  tag: string;
+  accept?: string[];
+  reject?: string[];
+}
+
+/** What to look for: which kinds, heard in which space. */
+export interface DuplicatesIn {
+  kinds?: ("exact" | "near" | "version")[];
+  space?: string | null;
+}
+
+/** How the search for duplicates stands, and a page of the groups that the last one found. */
+export interface DuplicatesOut {
+  job: JobState;
+  groups: GroupOut[];
+  total: number;
+  by_kind: Record<string, number>;
+  sounds: number;
+  compared: number;
+  unread: number;
+}
+
+/** A sound tagged by hand that a suggestion rests on. */
+export interface EvidenceOut {
+  sound_id: string;
+  name: string;
+  closeness: number;
 }
 
 /** A file that gave no sound, and why. */
@@ -16,6 +61,14 @@ export interface FailureOut {
   message: string;
   size: number;
   failed_at: string;
+}
+
+/** Files of one sound; the first is the one to keep when one is kept. */
+export interface GroupOut {
+  group_id: string;
+  kind: "exact" | "near" | "version";
+  likeness: number;
+  members: MemberOut[];
 }
 
 /** The server answers. */
@@ -50,6 +103,16 @@ export interface IndexIn {
   retry_failed?: boolean;
 }
 
+/** How a space is searched, why, and what part of the nearest is found; measured on so many segments. */
+export interface IndexInfoOut {
+  kind: string;
+  why: string;
+  recall: number;
+  measured: number;
+  target: number;
+  said: string;
+}
+
 /** The indexing run of this server: how far, how fast, how it ended. */
 export interface IndexState {
   state: "idle" | "running" | "finished" | "stopped" | "failed";
@@ -73,6 +136,14 @@ export interface ItemIn {
   weight?: number;
 }
 
+/** Work in the background of the server: how far it is, how it ended. */
+export interface JobState {
+  state: "idle" | "running" | "finished" | "stopped" | "failed";
+  done: number;
+  total: number | null;
+  error: Problem | null;
+}
+
 /** What the page needs to know first. */
 export interface LibraryOut {
   name: string;
@@ -80,9 +151,22 @@ export interface LibraryOut {
   version: string;
   counts: Counts;
   spaces: string[];
+  indexes: SpaceOut[];
   roots: RootOut[];
   indexing: IndexState;
   max_upload_bytes: number;
+}
+
+/** One file of a group; reason: what it is beside the first, empty for the first itself. */
+export interface MemberOut {
+  sound_id: string;
+  path: string;
+  name: string;
+  format: string;
+  rate_hz: number;
+  duration_s: number;
+  state: string;
+  reason: string;
 }
 
 /** What was found, what was expected, what to do; `message` is all three as one sentence. */
@@ -93,11 +177,19 @@ export interface Problem {
   todo: string;
   message: string;
   reason: string | null;
+  position: number | null;
 }
 
 /** The body of every error. */
 export interface ProblemBody {
   error: Problem;
+}
+
+/** A query in words as it was understood, and how many sounds meet it. */
+export interface QueryOut {
+  terms: TermOut[];
+  text: string;
+  sounds: number;
 }
 
 /** One part of the query as the library heard it. */
@@ -129,7 +221,7 @@ export interface RootOut {
   n_gone: number;
 }
 
-/** Which sounds may answer; empty means all. */
+/** Which sounds may answer; empty means all. text: the query language, see `GET /api/query`. */
 export interface ScopeIn {
   folders?: string[];
   not_folders?: string[];
@@ -145,6 +237,7 @@ export interface ScopeIn {
 /** A query of one or more items against one space. */
 export interface SearchIn {
   space?: string | null;
+  blend?: Record<string, number> | null;
   k?: number;
   further?: number;
   min_closeness?: number | null;
@@ -196,6 +289,40 @@ export interface SoundPage {
   offset: number;
 }
 
+/** Sounds of a group. */
+export interface SoundsIn {
+  sound_ids: string[];
+}
+
+/** One space of the library and how it is searched. */
+export interface SpaceOut {
+  name: string;
+  space_id: string;
+  vectors: number;
+  indexed: IndexInfoOut;
+}
+
+/** A sound that may bear the tag, and why. */
+export interface SuggestionOut {
+  sound_id: string;
+  name: string;
+  path: string;
+  folder: string;
+  duration_s: number;
+  probability: number;
+  evidence: EvidenceOut[];
+}
+
+/** Suggestions for a tag, the most probable first; likely: how many are more likely than not. */
+export interface SuggestionsOut {
+  tag: string;
+  space: string;
+  examples: number;
+  rejected: number;
+  likely: number;
+  suggestions: SuggestionOut[];
+}
+
 /** Tags to add. */
 export interface TagsIn {
   tags: string[];
@@ -205,4 +332,15 @@ export interface TagsIn {
 export interface TagsOut {
   sound_id: string;
   tags: string[];
+}
+
+/** One term of a query in words: text[start:end] of what was written. */
+export interface TermOut {
+  field: string;
+  op: string;
+  value: string;
+  negated: boolean;
+  start: number;
+  end: number;
+  text: string;
 }
