@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from soundkin.errors import SoundkinError
+from soundkin.recipe.assemble import DecomposeModel
 from soundkin.recipe.export import export_space
+from soundkin.recipe.export_swap import export_swap
 from soundkin.recipe.load import load_recipe
 from soundkin.shelf import install
 from soundkin.train import train
@@ -42,7 +44,7 @@ def train_space(
     Each is installed too (:func:`soundkin.shelf.install`), so that its name opens it. `recipe`: a
     name or a .toml file; `changes`: `section.key=value`; `int8`: the network in 8 bits, where that
     leaves its vectors as they are; the rest as :func:`soundkin.train.train`. Autodecompose gives
-    two spaces, its voice and its content.
+    two spaces, its voice and its content, and what `soundkin swap` speaks with.
     """
     chosen, out = load_recipe(recipe, changes), Path(out)
     console = console or Console(stderr=True)
@@ -65,6 +67,8 @@ def train_space(
             told = json.loads(file.read_text(encoding="utf-8"))["card"]["int8"]
             console.print(f"{file.stem}, 8 bits: {told}.", markup=False)
         _shelve(file, console)
+    if isinstance(state.model, DecomposeModel):
+        _shelve(export_swap(state.model, out / f"{chosen.name}.swap", windows=state.heard), console)
     return files
 
 

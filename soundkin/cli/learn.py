@@ -104,6 +104,35 @@ def train(
         )
 
 
+@app.command()
+def swap(
+    content: Annotated[Path, typer.Argument(help="Sound whose content is kept.", metavar="A")],
+    voice: Annotated[Path, typer.Argument(help="Sound whose voice is taken.", metavar="B")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="WAV file to write.")],
+    using: Annotated[
+        str, typer.Option("--with", help="A training of autodecompose: its name, or a .swap file.")
+    ] = "autodecompose",
+    as_json: AsJson = False,
+) -> None:
+    """Speak A's content with B's voice, by what a training of autodecompose has learnt."""
+    from soundkin.audio.decode import read_sound
+    from soundkin.audio.encode import encode_wav
+    from soundkin.errors import StorageError
+    from soundkin.swap import load_swapper
+
+    swapper = load_swapper(using)
+    rate_hz = swapper.settings.rate_hz
+    a, b = (read_sound(path, rate_hz=rate_hz)[0] for path in (content, voice))
+    try:
+        out.write_bytes(encode_wav(swapper.swap(a, b), rate_hz))
+    except OSError as error:
+        raise StorageError(f"{out} cannot be written ({error.strerror})", "a WAV file") from error
+    if as_json:
+        print_json({"sound": str(out), "seconds": len(a) / rate_hz, "with": swapper.name})
+    else:
+        typer.echo(f"Wrote {out}: {content} with the voice of {voice}.")
+
+
 def _demand_torch() -> None:
     """Say plainly what is missing."""
     if find_spec("torch") is None:

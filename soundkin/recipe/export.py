@@ -22,11 +22,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from soundkin.encoder.convnet import ConvNet
+from soundkin.encoder.convnet import ConvNet, folded
 from soundkin.errors import SpaceError
 from soundkin.frontend.layers import MelFrames, compress, relative_log
 from soundkin.recipe.assemble import DecomposeModel, PairModel, cut_frames
 from soundkin.recipe.quantise import quantise
+from soundkin.recipe.vector import fit_vector
 
 BATCH = 16
 """Rows that the graph takes at a time."""
@@ -53,6 +54,11 @@ class FrameHead(nn.Module):
             if isinstance(model, PairModel)
             else {"voice": model.voice, "content": model.content}[part]
         )
+        if isinstance(self.encoder, ConvNet):
+            self.encoder = folded(self.encoder)
+        self.vector = None
+        if isinstance(model, PairModel) and model.recipe.vector.dims:
+            self.vector = fit_vector(model)
         self.relative, self.compression = layer.relative, layer.settings.compression
         self.frames = model.recipe.frontend.frames
         self.level = level
@@ -64,12 +70,15 @@ class FrameHead(nn.Module):
         frames = cut_frames(self._compressed(mel), self.frames)
         embedding: Tensor
         if isinstance(self.encoder, ConvNet):
-            embedding = self.encoder(frames, valid.clamp(max=frames.shape[2]))
+            heard = valid.clamp(max=frames.shape[2])
+            embedding = self.encoder(frames, heard)
+            if self.vector is not None:
+                embedding = self.vector(embedding, frames, heard)
         else:
             embedding = self.encoder(frames)
         if embedding.ndim == 3:
-            heard = inside[:, : embedding.shape[1], None].to(embedding.dtype)
-            embedding = (embedding * heard).sum(dim=1)
+            sounds = inside[:, : embedding.shape[1], None].to(embedding.dtype)
+            embedding = (embedding * sounds).sum(dim=1)
         return normalize(embedding, dim=1)
 
     def _compressed(self, mel: Tensor) -> Tensor:
@@ -118,10 +127,10 @@ def export_space(
     raw, head, frontend = _head(model, windows, part)
     valid = torch.full((BATCH,), raw.shape[1])
     valid[1::2] = raw.shape[1] // 2
-    graph = _graph(head, raw[:BATCH], valid)
+    graph = graph_of(head, {"rows": raw[:BATCH], "valid": valid})
     with torch.no_grad():
         expected = head(raw[:BATCH], valid).numpy()
-    _demand_equal(graph, raw[:BATCH].numpy(), valid.numpy(), expected)
+    demand_equal(graph, {"rows": raw[:BATCH].numpy(), "valid": valid.numpy()}, expected)
     card = {"title": recipe.title, "paper": recipe.paper, **(card or {})}
     if int8:
         lengths = np.full(len(raw), raw.shape[1])
@@ -168,8 +177,8 @@ def _head(
     return mel.transpose(1, 2).contiguous(), head, dataclasses.asdict(plain)
 
 
-def _graph(head: nn.Module, rows: Tensor, valid: Tensor) -> bytes:
-    """The module as an ONNX graph of fixed shapes."""
+def graph_of(module: nn.Module, given: dict[str, Tensor], *, output: str = "vectors") -> bytes:
+    """The module as an ONNX graph of fixed shapes, its inputs by these names and in this order."""
     quiet = logging.getLogger("torch.onnx")
     level = quiet.level
     quiet.setLevel(logging.ERROR)
@@ -177,7 +186,7 @@ def _graph(head: nn.Module, rows: Tensor, valid: Tensor) -> bytes:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter's own, of libraries that are not here
             program = torch.onnx.export(
-                head, (rows, valid), input_names=["rows", "valid"], output_names=["vectors"],
+                module, tuple(given.values()), input_names=list(given), output_names=[output],
                 dynamo=True, verbose=False,
             )  # fmt: skip
     finally:
@@ -188,16 +197,13 @@ def _graph(head: nn.Module, rows: Tensor, valid: Tensor) -> bytes:
     return graph
 
 
-def _demand_equal(
-    graph: bytes,
-    rows: npt.NDArray[np.float32],
-    valid: npt.NDArray[np.int64],
-    expected: npt.NDArray[np.float32],
+def demand_equal(
+    graph: bytes, given: dict[str, npt.NDArray[Any]], expected: npt.NDArray[np.float32]
 ) -> None:
-    """Raise when the graph's vectors differ from torch's."""
+    """Raise SpaceError when what the graph makes of its inputs differs from what torch makes."""
     runtime = import_module("onnxruntime")  # has no types
     session = runtime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    [ours] = session.run(None, {"rows": rows, "valid": valid})
+    [ours] = session.run(None, given)
     gap = float(np.abs(ours - expected).max())
     if not gap <= CLOSE:
         raise SpaceError(f"vectors of the graph differ from torch's by {gap:.2g}", f"{CLOSE:g}")
