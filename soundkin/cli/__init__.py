@@ -13,6 +13,7 @@ import typer
 
 from soundkin.cli import (  # noqa: F401 - each adds its commands
     duplicates,
+    evaluate,
     index,
     learn,
     look,

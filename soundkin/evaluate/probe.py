@@ -58,49 +58,94 @@ class Logistic:
 
 
 def fit_logistic(
-    X: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    *,
-    C: float = 1.0,
-    start: Logistic | None = None,
-    max_iter: int = 1000,
-    tol: float = 1e-5,
+    X: npt.ArrayLike, labels: npt.ArrayLike, *, C: float = 1.0, tol: float = 1e-5
 ) -> Logistic:
-    """Fit by L-BFGS: X (n, dim), labels (n,). `start`: a fit of the same rows to begin from.
+    """Fit by L-BFGS: X (n, dim), labels (n,).
 
-    Stops when no entry of the gradient of the objective over n exceeds `tol` times C. With one
-    class it always answers that. Raises InputError for no rows.
+    Stops when no entry of the gradient, in the units of :func:`_descend`, exceeds `tol` times n C.
+    With one class it always answers that. Raises InputError for no rows.
+    """
+    return _fit(_turned(np.asarray(X, np.float64)), np.asarray(labels), C=C, tol=tol)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Turned:
+    """Standardised vectors in the coordinates of their own principal axes.
+
+    `mean`, `scale` (dim,); `axes` (dim, r); `rows` (n, r) = standardised vectors @ axes; `sizes`
+    (r,): their sums of squares. The best weights lie in the span of the axes.
+    """
+
+    mean: Doubles
+    scale: Doubles
+    axes: Doubles
+    rows: Doubles
+    sizes: Doubles
+
+
+def _turned(x: Doubles) -> _Turned:
+    """Standardise and turn vectors (n, dim)."""
+    if not len(x):
+        raise InputError("no vectors to learn from", "one and more")
+    mean, deviation = x.mean(axis=0), x.std(axis=0)
+    scale = 1 / np.where(deviation > 1e-9 * (1 + np.abs(mean)), deviation, np.inf)
+    z = (x - mean) * scale
+    if len(z) < z.shape[1]:
+        sizes, left = np.linalg.eigh(z @ z.T)
+        kept = sizes > 1e-9 * max(float(sizes[-1]), 1e-30)
+        axes = (z.T @ left[:, kept]) / np.sqrt(sizes[kept])
+    else:
+        sizes, axes = np.linalg.eigh(z.T @ z)
+        kept = sizes > 1e-9 * max(float(sizes[-1]), 1e-30)
+        axes = axes[:, kept]
+    return _Turned(mean, scale, axes, z @ axes, sizes[kept])
+
+
+def _fit(
+    turned: _Turned, labels: Texts, *, C: float, tol: float = 1e-5, start: Doubles | None = None
+) -> tuple[Logistic, Doubles]:
+    """A fit, and its weights and bias (r + 1, c) in turned coordinates to start another from."""
+    classes, y = np.unique(labels, return_inverse=True)
+    if len(classes) == 1:
+        none = np.zeros((len(turned.mean), 1))
+        return Logistic(classes, none, np.zeros(1), turned.mean, turned.scale), np.empty((0, 0))
+    found = _descend(turned, np.eye(len(classes))[y], C, tol, start)
+    weights = turned.axes @ found[:-1]
+    return Logistic(classes, weights, found[-1], turned.mean, turned.scale), found
+
+
+def _descend(
+    turned: _Turned, target: Doubles, C: float, tol: float, start: Doubles | None
+) -> Doubles:
+    """Minimise |W|^2 / 2 + C * losses: (r + 1, c), the last row the bias.
+
+    Each coordinate is measured in units in which the objective is about as steep in all of them
+    (with equal odds the loss bends by sizes * (1 - 1/c) / c), which takes tens of steps where plain
+    coordinates take hundreds.
     """
     from scipy.optimize import minimize  # noqa: PLC0415 - 0.3 s to import
 
-    x = np.asarray(X, np.float64)
-    if not len(x):
-        raise InputError("no vectors to learn from", "one and more")
-    classes, y = np.unique(np.asarray(labels), return_inverse=True)
-    mean, deviation = x.mean(axis=0), x.std(axis=0)
-    scale = 1 / np.where(deviation > 1e-12, deviation, 1.0)
-    z = (x - mean) * scale
-    n, dim, c = len(z), z.shape[1], len(classes)
-    if c == 1:
-        return Logistic(classes, np.zeros((dim, 1)), np.zeros(1), mean, scale)
-    target = np.eye(c)[y]
+    n, c = target.shape
+    rows = np.column_stack([turned.rows, np.ones(n)])
+    bend = C * (1 - 1 / c) / c
+    unit = 1 / np.sqrt(np.append(1 + bend * turned.sizes, bend * n))[:, None]
+    ridge = np.append(np.ones(len(turned.sizes)), 0.0)[:, None]
 
     def objective(flat: Doubles) -> tuple[float, Doubles]:
-        W, b = flat[:-c].reshape(dim, c), flat[-c:]
-        logits = z @ W + b
+        W = flat.reshape(-1, c) * unit
+        logits = rows @ W
         logits -= logits.max(axis=1, keepdims=True)
-        total = np.log(np.exp(logits).sum(axis=1))
-        loss = float((total - (logits * target).sum(axis=1)).sum())
-        error = np.exp(logits - total[:, None]) - target
-        gradient = np.concatenate([(C * (z.T @ error) + W).ravel(), C * error.sum(axis=0)])
-        return (C * loss + float(np.square(W).sum()) / 2) / n, gradient / n
+        odds = np.exp(logits)
+        total = odds.sum(axis=1)
+        loss = float(np.log(total).sum() - (logits * target).sum())
+        gradient = C * (rows.T @ (odds / total[:, None] - target)) + ridge * W
+        return C * loss + float((ridge * W * W).sum()) / 2, (gradient * unit).ravel()
 
-    first = np.zeros((dim + 1) * c)
-    if start is not None and start.weights.shape == (dim, c):
-        first = np.concatenate([start.weights.ravel(), start.bias])
-    options = {"maxiter": max_iter, "gtol": tol * C, "ftol": 1e-12, "maxcor": 20}
-    found = minimize(objective, first, jac=True, method="L-BFGS-B", options=options).x
-    return Logistic(classes, found[:-c].reshape(dim, c), found[-c:], mean, scale)
+    first = start / unit if start is not None and start.size else np.zeros((rows.shape[1], c))
+    options = {"maxiter": 2000, "gtol": tol * n * C, "ftol": 1e-13, "maxcor": 20}
+    found = minimize(objective, first.ravel(), jac=True, method="L-BFGS-B", options=options).x
+    best: Doubles = found.reshape(-1, c) * unit
+    return best
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +199,10 @@ def _best_strength(
     strengths: Sequence[float],
 ) -> float:
     """The C whose fit on `train` answers `validation` best."""
-    best, most, fit = strengths[0], -1.0, None
+    best, most, start = strengths[0], -1.0, None
+    turned = _turned(x[train])
     for C in sorted(strengths):
-        fit = fit_logistic(x[train], label[train], C=C, start=fit)
+        fit, start = _fit(turned, label[train], C=C, start=start)
         right = float((fit.predict(x[validation]) == label[validation]).mean())
         if right > most:
             best, most = C, right
