@@ -87,45 +87,53 @@ class Listener:
                 self._workers.close()
                 self._workers = None
 
-    def part(self, item: QueryItem, space: Space, snapshot: Snapshot, view: SpaceView) -> Part:
-        """Hear one item of a query.
+    def parts(self, item: QueryItem, spaces: Sequence[Space], snapshot: Snapshot) -> list[Part]:
+        """Hear one item of a query in some spaces that the snapshot has: a part in each.
 
         Raises `NotFound`, `InputError`, and `QueryError` for what cannot be heard.
         """
         source, start_s, end_s = item.source, item.start_s, item.end_s
         if isinstance(source, np.ndarray):
-            return _vector_part(source, space, item)
+            return [_vector_part(source, space, item) for space in spaces]
         if isinstance(source, bytes):
-            return self._heard_part(
-                Job(0, source, True, start_s, end_s), item.name or "upload", item, space, snapshot
+            return self._heard_parts(
+                Job(0, source, True, start_s, end_s), item.name or "upload", item, spaces, snapshot
             )
         if isinstance(source, str):
             whole = SEGMENT_ID.fullmatch(source)
             sound_id = whole[1] if whole else source if SOUND_ID.fullmatch(source) else None
             if sound_id is not None:
-                return self._library_part(
-                    item, sound_id, int(whole[2]) if whole else None, space, snapshot, view
+                return self._library_parts(
+                    item, sound_id, int(whole[2]) if whole else None, spaces, snapshot
                 )
             source, start_s, end_s = _split_range(source, start_s, end_s)
         raw = _existing_file(source)
         _check_range(start_s, end_s)
         sound_id = self._known_as(raw)
         if sound_id in snapshot.ord_of and start_s is None and end_s is None:
-            return known_part(snapshot, view, str(sound_id), weight=item.weight, label=item.name)
+            return [
+                known_part(
+                    snapshot,
+                    snapshot.spaces[space.id],
+                    str(sound_id),
+                    weight=item.weight,
+                    label=item.name,
+                )
+                for space in spaces
+            ]
         label = item.name or display(os.path.basename(raw))
-        return self._heard_part(
-            Job(0, raw, False, start_s, end_s), label, item, space, snapshot, sound_id
+        return self._heard_parts(
+            Job(0, raw, False, start_s, end_s), label, item, spaces, snapshot, sound_id
         )
 
-    def _library_part(
+    def _library_parts(
         self,
         item: QueryItem,
         sound_id: str,
         seq: int | None,
-        space: Space,
+        spaces: Sequence[Space],
         snapshot: Snapshot,
-        view: SpaceView,
-    ) -> Part:
+    ) -> list[Part]:
         """Hear a sound, a segment or a range of a sound of the library."""
         _check_range(item.start_s, item.end_s)
         ranged = item.start_s is not None or item.end_s is not None
@@ -137,45 +145,51 @@ class Listener:
                 and os.path.exists(spot.raw)
             ):
                 job = Job(0, spot.raw, False, item.start_s, item.end_s)
-                return self._heard_part(
-                    job, item.name or spot.name, item, space, snapshot, sound_id
+                return self._heard_parts(
+                    job, item.name or spot.name, item, spaces, snapshot, sound_id
                 )
-        return known_part(
-            snapshot,
-            view,
-            sound_id,
-            seq=seq,
-            start_s=item.start_s,
-            end_s=item.end_s,
-            weight=item.weight,
-            label=item.name,
-        )
+        return [
+            known_part(
+                snapshot,
+                snapshot.spaces[space.id],
+                sound_id,
+                seq=seq,
+                start_s=item.start_s,
+                end_s=item.end_s,
+                weight=item.weight,
+                label=item.name,
+            )
+            for space in spaces
+        ]
 
-    def _heard_part(
+    def _heard_parts(
         self,
         job: Job,
         label: str,
         item: QueryItem,
-        space: Space,
+        spaces: Sequence[Space],
         snapshot: Snapshot,
         sound_id: str | None = None,
-    ) -> Part:
-        """Decode and embed a file or an upload in a process of its own."""
-        heard = self._hear(job, space, label)
+    ) -> list[Part]:
+        """Decode and embed a file or an upload in a process of its own, once for all spaces."""
+        heard = self._hear(job, spaces, label)
         number = snapshot.ord_of.get(sound_id or heard.sample_hash)
         ranged = job.start_s is not None or job.end_s is not None
         start_s = (job.start_s or 0.0) if ranged else None
         end_s = (start_s or 0.0) + heard.duration_s if ranged else None
-        return Part(label, item.weight, heard.vectors[space.id], number, start_s, end_s)
+        return [
+            Part(label, item.weight, heard.vectors[space.id], number, start_s, end_s)
+            for space in spaces
+        ]
 
-    def _hear(self, job: Job, space: Space, label: str) -> Heard:
+    def _hear(self, job: Job, spaces: Sequence[Space], label: str) -> Heard:
         """Run one job in the library's own worker; say in the user's words what is wrong with it."""
         with self._workers_lock:
-            source = self.sources.get(space.id, space.name)
-            if self._workers is None or source not in self._workers.spaces:
+            wanted = [self.sources.get(space.id, space.name) for space in spaces]
+            if self._workers is None or not set(wanted) <= set(self._workers.spaces):
                 if self._workers is not None:
                     self._workers.close()
-                self._workers = Workers(1, [source])
+                self._workers = Workers(1, wanted)
             workers = self._workers
         outcome = workers.hear(job)
         if outcome.heard is None:

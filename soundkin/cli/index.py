@@ -18,18 +18,20 @@ from soundkin.cli.options import (
     LibraryPath,
 )
 from soundkin.cli.printing import print_json
+from soundkin.errors import InputError
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from soundkin.facade import IndexReport, Progress
+    from soundkin.library.views import IndexInfo
 
 
 @app.command("index")
 def index_command(
     folders: Annotated[
-        list[Path], typer.Argument(help="Folders with sounds.", metavar="FOLDER...")
-    ],
+        list[Path] | None, typer.Argument(help="Folders with sounds.", metavar="FOLDER...")
+    ] = None,
     library: LibraryPath = None,
     jobs: Annotated[
         int | None,
@@ -50,6 +52,14 @@ def index_command(
         list[str] | None,
         typer.Option("--space", help="Listen in this space too (a .json file); repeatable."),
     ] = None,
+    tune: Annotated[
+        float | None,
+        typer.Option(
+            "--tune",
+            help="Build the cheapest search index with this recall on your sounds, such as 0.95.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Listen to folders and remember their sounds; a second run does only what is new.
@@ -59,6 +69,9 @@ def index_command(
     """
     from soundkin.facade import DEFAULT_SPACES, Library
 
+    folders = folders or []
+    if not folders and tune is None:
+        raise InputError("no folder", "at least one FOLDER", "name the folder with your sounds")
     spaces = [*DEFAULT_SPACES, *(name for name in space or [] if name not in DEFAULT_SPACES)]
     with Library.open(library) as opened, _stoppable() as stopped:
 
@@ -80,8 +93,19 @@ def index_command(
             _show_report(report, folder, as_json=as_json)
             if report.stopped:
                 raise typer.Exit(130)
-        if watch and not dry_run:
+        if tune is not None:
+            for name in spaces:
+                _show_index(name, opened.tune(tune, space=name), as_json=as_json)
+        if watch and folders and not dry_run:
             _watch(folders, run, stopped, as_json=as_json)
+
+
+def _show_index(name: str, index: IndexInfo, *, as_json: bool) -> None:
+    """Print how a space is searched from now on."""
+    if as_json:
+        print_json({"space": name, **asdict(index)})
+    else:
+        typer.echo(f"{name}: index {index.kind}; {index.why}; {index.said}.")
 
 
 def _watch(

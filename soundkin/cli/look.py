@@ -48,6 +48,7 @@ def info(library: LibraryPath = None, as_json: AsJson = False) -> None:
             f"space      {space.space_id}: {space.vectors} vectors of {space.dim}, index {space.index}; "
             f"near-identical / close / related up to {borders} ({how})"
         )
+        typer.echo(f"index      {space.indexed.kind}: {space.indexed.why}; {space.indexed.said}")
     for root in held.roots:
         typer.echo(f"folder     {printable(root.path)}: {root.n_sounds} sounds, {root.state}")
     if held.indexing:

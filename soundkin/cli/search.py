@@ -65,6 +65,10 @@ def search(
     most_different: Annotated[
         bool, typer.Option("--most-different", help="Farthest first.")
     ] = False,
+    blend: Annotated[
+        str,
+        typer.Option("--blend", help="Several spaces with weights, as in mfcc=0.7,mine=0.3."),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Find sounds like the QUERY sounds; with several, like all of them; or by words, tags and lengths.
@@ -79,6 +83,7 @@ def search(
 
     written = [query for query in queries or [] if _is_written(query)]
     queries = [query for query in queries or [] if query not in written]
+    spaces = _blend(blend, space)
     text = " ".join([text, *written]).strip()
     scope = scope_of(text, in_folder, not_folder, tag, not_tag, min_s, max_s, after, before)
     with Library.open(library, create=False) as opened:
@@ -98,7 +103,7 @@ def search(
         items += [QueryItem(query, weight=-0.5) for query in unlike or []]
         result = opened.search(
             items,
-            space=space,
+            space=spaces,
             k=k,
             scope=scope,
             min_closeness=min_closeness,
@@ -169,6 +174,26 @@ def _weights(text: str, n: int) -> list[float]:
     if len(values) != n:
         raise InputError(f"{len(values)} weights for {n} queries", "one weight a QUERY", "")
     return values
+
+
+def _blend(text: str, space: str | None) -> str | dict[str, float] | None:
+    """Parse --blend: spaces with weights; without it the one space that --space names."""
+    if not text:
+        return space
+    if space is not None:
+        raise InputError("both --space and --blend", "one of them", "name all spaces in --blend")
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, weight = part.strip().rpartition("=")
+        try:
+            weights[name] = float(weight)
+        except ValueError:
+            name = ""
+        if not name:
+            raise InputError(
+                f"--blend {text!r}", "spaces with weights", "for example mfcc=0.7,mine=0.3"
+            )
+    return weights
 
 
 def _show_hits(result: SearchResult, *, as_json: bool) -> None:

@@ -21,7 +21,7 @@ import pyarrow as pa
 from soundkin.errors import SoundkinError
 from soundkin.index.vectors import as_unit_vectors
 from soundkin.library.ids import distinct, packed
-from soundkin.library.indexes import Cached, Indexes
+from soundkin.library.indexes import Cached, Indexes, setting_key
 from soundkin.library.labels import labels_from
 from soundkin.library.live import LiveIndex, Rows
 from soundkin.library.scan import GONE, PRESENT
@@ -134,6 +134,11 @@ class Catalogue:
         """Take a space's index from its cache when next asked."""
         self._to_open.add(space_id)
         self.touch()
+
+    def close(self) -> None:
+        """Wait for a look in the background."""
+        with self._looking:
+            pass
 
     def touch(self) -> None:
         """Look at the tables again when next asked."""
@@ -268,10 +273,11 @@ class Catalogue:
         old, when another process has built a newer one.
         """
         counts = self._batches(vectors_table(space_id))
-        if view is not None and self.indexes.is_old(view):
+        if view is not None and self.indexes.is_old(view, new.settings):
             newest = self.indexes.newest(space_id)
             view = view if newest in {"", view.cache} else None
-        if view is None and len(new.ids):
+        wish = new.settings.get(setting_key(space_id), {})
+        if view is None and len(new.ids) and wish.get("kind") != "exact":
             cached = self.indexes.open(space_id)
             opened = None if cached is None else _opened(cached, space_id, new, counts)
             if opened is not None:

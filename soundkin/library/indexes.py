@@ -28,10 +28,11 @@ import numpy.typing as npt
 from soundkin.errors import LibraryFormatError, SoundkinError, StorageError
 from soundkin.index import build, choose, load
 from soundkin.index.container import Header, read_container, write_container
+from soundkin.index.tuning import tune
 from soundkin.library import locks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from soundkin.index import Index
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
 TARGET = 0.95
 """The recall that an index is built for unless the user asked for another."""
+
+MEASURED_ON = 256
+"""Rows of its own that an index is measured on."""
 
 TAIL_ROWS, TAIL_PART = 20_000, 0.05
 """More new rows than both of these make an index old: they are scanned with every query."""
@@ -156,57 +160,47 @@ class Indexes:
 
     # -- keeping up ---------------------------------------------------------------------------------
 
-    def setting(self, space_id: str) -> dict[str, Any]:
-        """Return what the user's last tuning of a space found; empty without one."""
-        found: dict[str, Any] = self._store.setting(f"index:{space_id}") or {}
-        return found
+    def is_old(self, view: SpaceView, settings: Mapping[str, Any]) -> bool:
+        """Say whether a view's index should be built, or brought up to date.
 
-    def wanted_kind(self, view: SpaceView) -> str:
-        """Return the kind of index that a space of this size should have."""
-        kind, _ = choose(view.index.n, view.index.dim)
-        return kind if kind == "exact" else str(self.setting(view.space_id).get("kind", kind))
-
-    def is_old(self, view: SpaceView) -> bool:
-        """Say whether a view's index should be built, or brought up to date."""
+        settings: the library's; what the user tuned a space to stands among them.
+        """
         index = view.index
         if index.near is None:
-            return self.wanted_kind(view) != "exact"
+            return _wanted_kind(view, settings) != "exact"
         n_base = len(index.vectors.base)
         n_dead = index.n_ids - index.n
         return index.n_tail > max(TAIL_ROWS, TAIL_PART * n_base) or n_dead > DEAD_PART * n_base
 
     def refresh(
-        self, snapshot: Snapshot, view: SpaceView, *, kind: str = "", **settings: float | str | bool
+        self,
+        snapshot: Snapshot,
+        view: SpaceView,
+        *,
+        target: float = 0.0,
+        n_queries: int = 0,
     ) -> Cached | None:
         """Build the index of a view, or append to it, and keep it; None while another process does.
 
-        kind and settings force a build from the start with them.
+        A target asks for a build from the start and for the fastest way to that recall; it is measured
+        on so many of the view's own rows.
         """
         lock = self._store.path / "locks" / f"index-{view.space_id}"
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(SoundkinError, OSError):  # a library that cannot be written to
                 if not locks.take(stack.enter_context(locks.opened(lock))):
                     return None
-            built = None if kind or settings else self._appended(snapshot, view)
+            built = None if target else self._appended(snapshot, view)
             if built is None:
-                built = self._built(snapshot, view, kind, settings)
+                built = _built(snapshot, view, target, n_queries or MEASURED_ON)
             return self._kept(built, view, snapshot)
 
-    def _built(
-        self, snapshot: Snapshot, view: SpaceView, kind: str, settings: dict[str, Any]
-    ) -> Cached:
-        """Build from the start, over the living rows."""
-        alive = view.index.alive
-        rows = np.flatnonzero(alive)
-        X = view.index.vectors[:] if len(rows) == len(alive) else view.index.vectors[rows]
-        kind = kind or self.wanted_kind(view)
-        if kind == "ann" and not settings:
-            tuned = self.setting(view.space_id)
-            settings = {"target": float(tuned.get("target", TARGET))}
-            if tuned.get("method"):
-                settings["method"] = str(tuned["method"])
-        near = build(kind, X, space_id=view.space_id, **settings)
-        return _cached(near, snapshot, view, rows)
+    def drop(self, space_id: str) -> None:
+        """Throw away all caches of a space."""
+        self._held.pop(space_id, None)
+        for _, _, name in list(self._names(space_id)):
+            for folder in self._folders():
+                shutil.rmtree(folder / name, ignore_errors=True)
 
     def _appended(self, snapshot: Snapshot, view: SpaceView) -> Cached | None:
         """Add the new rows to a copy of the index; None when it should rather be built anew."""
@@ -290,6 +284,36 @@ class Indexes:
                         )
                     if useless:
                         shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def setting_key(space_id: str) -> str:
+    """Return the setting under which stands what the user tuned the index of a space to."""
+    return f"index:{space_id}"
+
+
+def _wanted_kind(view: SpaceView, settings: Mapping[str, Any]) -> str:
+    """Return the kind of index that a space of this size should have."""
+    kind, _ = choose(view.index.n, view.index.dim)
+    if kind == "exact":
+        return kind
+    return str(settings.get(setting_key(view.space_id), {}).get("kind", kind))
+
+
+def _built(snapshot: Snapshot, view: SpaceView, target: float, n_queries: int) -> Cached:
+    """Build from the start, over the living rows."""
+    alive = view.index.alive
+    rows = np.flatnonzero(alive)
+    X = view.index.vectors[:] if len(rows) == len(alive) else view.index.vectors[rows]
+    wish = snapshot.settings.get(setting_key(view.space_id), {})
+    wished = target or float(wish.get("target", TARGET))
+    kind, _ = choose(*X.shape)
+    settings: dict[str, Any] = {}
+    if kind == "ann":
+        method = "measured" if target else str(wish.get("method", ""))
+        settings = {"target": wished} | ({"method": method} if method else {})
+    near = build(kind, X, space_id=view.space_id, **settings)
+    tune(near, wished, n_queries=n_queries)
+    return _cached(near, snapshot, view, rows)
 
 
 def _cached(

@@ -26,6 +26,8 @@ class Labels:
 
     def get(self, sound: int, default: tuple[str, ...] = ()) -> tuple[str, ...]:
         """Return a sound's tags, sorted; `default` when it has none."""
+        if not len(self.sound):
+            return default
         low, high = np.searchsorted(self.sound, [sound, sound + 1])
         return tuple(self.names[i] for i in self.label[low:high]) or default
 

@@ -65,8 +65,30 @@ class Root:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """How a space is searched, and why so.
+
+    recall: part of the ten nearest segments that it finds; measured: on how many segments of the library
+    that was measured, 0 for an index that compares everything. target: the recall asked for.
+    """
+
+    kind: str
+    why: str
+    recall: float
+    measured: int = 0
+    target: float = 0.0
+
+    @property
+    def said(self) -> str:
+        """The recall as a person reads it."""
+        if not self.measured:
+            return "recall 1"
+        return f"recall {self.recall:.2f} measured on {self.measured:,} segments of your own sounds"
+
+
+@dataclass(frozen=True, slots=True)
 class SpaceInfo:
-    """One space of the library; borders: see :mod:`soundkin.library.calibrate`."""
+    """One space of the library; borders: see :mod:`soundkin.library.calibrate`. index: its kind."""
 
     name: str
     space_id: str
@@ -75,6 +97,7 @@ class SpaceInfo:
     index: str
     borders: tuple[float, float, float]
     calibrated: bool
+    indexed: IndexInfo
 
 
 @dataclass(frozen=True, slots=True)

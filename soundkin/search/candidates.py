@@ -17,7 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from soundkin.scope import Scope, sounds_in
-from soundkin.search.closeness import closeness_of_runs, rows_of_runs, spread
+from soundkin.search.closeness import (
+    MAX_QUERY_VECTORS,
+    closeness_of_runs,
+    rows_of_runs,
+    spread,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -29,9 +34,12 @@ if TYPE_CHECKING:
 NARROW = 20_000
 """Rows in scope up to which all of them are compared."""
 
-DEPTH, A_HIT, DEEPER, DEEPEST = 48, 4, 4, 4096
-"""Rows that each vector asks for at first: at least so many, and so many a hit; each time as many times
-more; at last so many."""
+DEPTH, DEPTH_OF_MANY, A_HIT, DEEPER = 48, 128, 4, 2
+"""Rows that a vector asks for at first, alone and beside others; at least so many a hit; each time so many
+times as many."""
+
+DEEPEST = 16_384
+"""Rows that all vectors together ask for at most; then everything is looked at."""
 
 SLACK = 1e-5
 """What float32 sums of the same products may differ by; whatever comes that near is measured anew."""
@@ -205,8 +213,11 @@ def _named(
     min_closeness: float | None,
 ) -> Chosen | None:
     """Return the sounds that the indexes name, measured; None when they cannot settle which are best."""
-    depth = max(DEPTH, A_HIT * k)
-    while depth <= max(DEEPEST, A_HIT * k):
+    n_vectors = max(
+        sum(min(len(part.vectors), MAX_QUERY_VECTORS) for part in sense.parts) for sense in senses
+    )
+    depth = max(DEPTH if n_vectors == 1 else DEPTH_OF_MANY, A_HIT * k)
+    while depth * n_vectors <= DEEPEST:
         named, bound = [], 1.0
         for number, (sense, scale, reach) in enumerate(zip(senses, scales, reaches, strict=True)):
             runs, frontier = _asked(sense, reach, depth)

@@ -179,51 +179,80 @@ def judge(
 ) -> list[Judged]:
     """Measure some sounds, in float64: a vector is as close alone as in any company.
 
-    runs: of the first sense's view.
+    runs: of the first sense's view; each has a row that may answer, in every space.
     """
-    return [_judged(senses, scales, masks, run) for run in runs.tolist()]
-
-
-def _judged(
-    senses: Sequence[Sense], scales: Sequence[Scale], masks: Sequence[Mask], run: int
-) -> Judged:
-    """Measure one sound."""
+    if not len(runs):
+        return []
     first = senses[0].view
-    sound = int(first.sound[first.starts[run]])
-    total = positive = 1.0
+    sounds = first.sound[first.starts[runs]]
+    total, positive = np.ones((2, len(runs)))
+    shown = begins = segment = np.empty(0, np.int64)
     near = np.empty(0)
-    shown = segments = np.empty(0, np.int64)
     for number, (sense, scale, mask) in enumerate(zip(senses, scales, masks, strict=True)):
-        rows = sense.view.rows_of(sound)
-        rows = rows[mask[rows]]
-        here, above, best = _measured(sense.parts, sense.view.index.vectors[rows])
-        total += scale.share * (here - 1.0)
-        positive += scale.share * (above - 1.0)
+        mine = runs if number == 0 else sense.view.run[sounds].astype(np.int64)
+        rows, starts = rows_of_runs(sense.view, mine)
+        may = mask[rows]
+        starts = np.concatenate([[0], np.cumsum(may)])[starts]
+        rows = rows[may]
+        here = _measured(sense.parts, sense.view.index.vectors[rows], starts)
+        total += scale.share * (here.total - 1.0)
+        positive += scale.share * (here.positive - 1.0)
+        heard = here.near
         if number == 0:
-            shown, segments = rows, sense.view.segment[rows]
-            near = 1.0 + scale.share * (best - 1.0)
+            shown, begins, segment, near = (
+                rows,
+                starts,
+                sense.view.segment[rows],
+                np.ones(len(rows)),
+            )
         else:
-            where = np.searchsorted(sense.view.segment[rows], segments)
-            where = np.minimum(where, len(rows) - 1)
-            heard = np.where(sense.view.segment[rows][where] == segments, best[where], -1.0)
-            near = near + scale.share * (heard - 1.0)
-    return Judged(run, total, positive, shown, near)
+            heard = _at(segment, sense.view.segment[rows], heard)
+        near += scale.share * (heard - 1.0)
+    pieces = zip(
+        runs.tolist(),
+        total.tolist(),
+        positive.tolist(),
+        np.split(shown, begins[1:]),
+        np.split(near, begins[1:]),
+        strict=True,
+    )
+    return [Judged(*piece) for piece in pieces]
 
 
-def _measured(
-    parts: Sequence[Part], X: npt.NDArray[np.float32]
-) -> tuple[float, float, npt.NDArray[np.float64]]:
-    """Return closeness of rows X (n, dim) together to all parts, to the positive ones, and row by row."""
-    total = positive = weights = above = 0.0
+def _at(
+    wanted: npt.NDArray[np.int64],
+    segment: npt.NDArray[np.int64],
+    values: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Return the values that belong to wanted segments, -1 for a segment that has none."""
+    order = np.argsort(segment)
+    where = np.minimum(np.searchsorted(segment, wanted, sorter=order), len(order) - 1)
+    at = order[where]
+    return np.where(segment[at] == wanted, values[at], -1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """Closeness of sounds to all parts and to the positive ones; of rows to those."""
+
+    total: npt.NDArray[np.float64]
+    positive: npt.NDArray[np.float64]
+    near: npt.NDArray[np.float64]
+
+
+def _measured(parts: Sequence[Part], X: npt.NDArray[np.float32], starts: Runs) -> _Measured:
+    """Measure rows X (n, dim); each sound's begin at `starts`."""
+    total, positive = np.zeros((2, len(starts)))
     near = np.zeros(len(X))
+    weights = above = 0.0
     wide = X.astype(np.float64)
     for part in parts:
         scores = spread(part.vectors) @ wide.T
-        mean = float(scores.max(axis=1).mean())
+        mean = np.maximum.reduceat(scores, starts, axis=1).mean(axis=0)
         total += part.weight * mean
         weights += abs(part.weight)
         if part.weight > 0:
             positive += part.weight * mean
             near += part.weight * scores.max(axis=0)
             above += part.weight
-    return total / weights, positive / above, near / above
+    return _Measured(total / weights, positive / above, near / above)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from soundkin.search.answers import Hit, Range, band_of
 
@@ -34,17 +35,22 @@ class Show:
         """Describe sounds, best first."""
         sounds = [int(self.view.sound[one.rows[0]]) for one in judged]
         places = self.snapshot.spots.of_many(sounds)
+        durations = (
+            self.snapshot.sounds["duration_s"].take(pa.array(sounds, pa.int64())).to_pylist()
+        )
         return tuple(
-            self._hit(number, one, sound, spots)
-            for number, (one, sound, spots) in enumerate(
-                zip(judged, sounds, places, strict=True), 1
-            )
+            self._hit(number, *known)
+            for number, known in enumerate(zip(judged, sounds, places, durations, strict=True), 1)
         )
 
-    def _hit(self, number: int, one: Judged, sound: int, spots: Sequence[Spot]) -> Hit:
+    def _hit(
+        self, number: int, one: Judged, sound: int, spots: Sequence[Spot], duration_s: float
+    ) -> Hit:
         """Describe one sound."""
         first, *further = self._ranges(one)
-        spot = min(spots, key=lambda s: ORDER.index(self.catalogue.state(s)))
+        states = [self.catalogue.state(spot) for spot in spots]
+        best = min(range(len(spots)), key=lambda i: ORDER.index(states[i]))
+        spot = spots[best]
         distance = _distance(one.total)
         return Hit(
             rank=number,
@@ -56,13 +62,13 @@ class Show:
             folder=spot.folder,
             start_s=first.start_s,
             end_s=first.end_s,
-            duration_s=float(self.snapshot.sounds["duration_s"][sound].as_py()),
+            duration_s=duration_s,
             distance=distance,
             closeness=round(1.0 - distance, 6),
             band=band_of(1.0 - one.positive, self.borders),
             further=tuple(further),
             tags=self.snapshot.tags.get(sound, ()),
-            state=self.catalogue.state(spot),
+            state=states[best],
         )
 
     def _ranges(self, one: Judged) -> list[Range]:

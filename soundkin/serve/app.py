@@ -19,6 +19,7 @@ from soundkin.serve import (
     query_routes,
     search_routes,
     sound_routes,
+    tag_routes,
 )
 from soundkin.serve.events import Counter
 from soundkin.serve.indexing import Indexer
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "static"
 STOP_INDEX_S = 5.0
-ROUTES = (library_routes, duplicate_routes, query_routes, search_routes, sound_routes)
+ROUTES = (library_routes, duplicate_routes, query_routes, search_routes, sound_routes, tag_routes)
 NO_PAGE = (
     "The page is not built: soundkin/serve/static has no index.html.\n"
     "Install Soundkin again without SOUNDKIN_SKIP_PAGE, or run 'npm ci && npm run build' in web/.\n"
@@ -60,6 +61,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        library.keep_indexes()
         yield
         serving.closing = True
         serving.duplicates.stop()

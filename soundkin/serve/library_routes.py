@@ -19,6 +19,7 @@ from soundkin.serve.models import (
     IndexState,
     LibraryOut,
     RootOut,
+    SpaceOut,
 )
 from soundkin.serve.wiring import Lib, State
 
@@ -41,6 +42,7 @@ def library_card(serving: State) -> LibraryOut:
         version=__version__,
         counts=Counts.model_validate(info),
         spaces=[space.name for space in info.spaces],
+        indexes=[SpaceOut.model_validate(space) for space in info.spaces],
         roots=[RootOut.model_validate(root) for root in info.roots],
         indexing=serving.indexer.state,
         max_upload_bytes=serving.max_upload_bytes,

@@ -24,6 +24,7 @@ SEGMENT_PATTERN = r"^[0-9a-f]{32}-\d{1,9}$"
 MAX_ITEMS = 32
 MAX_K = 1000
 MAX_PAGE = 1000
+MAX_BLEND = 8
 
 
 def displayable(value: object) -> object:
@@ -113,10 +114,17 @@ class ItemIn(Asked):
         return self
 
 
+Blend = Annotated[
+    dict[str, Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]],
+    Field(min_length=1, max_length=MAX_BLEND),
+]
+
+
 class How(Asked):
-    """How to search: which space, how many hits, how many further ranges of the same sound."""
+    """How to search: which space, or a blend of several with weights; how many hits and further ranges."""
 
     space: str | None = None
+    blend: Blend | None = None
     k: int = Field(default=50, ge=1, le=MAX_K)
     further: int = Field(default=8, ge=0, le=100)
     min_closeness: float | None = Field(default=None, ge=-1, le=1)
@@ -131,8 +139,9 @@ class SearchIn(How):
 
 
 class UploadIn(How):
-    """The fields of an upload beside its file; `scope` and `items` are JSON text."""
+    """The fields of an upload beside its file; `scope`, `items` and `blend` are JSON text."""
 
+    blend: Json[Blend] | None = None
     start_s: Seconds | None = None
     end_s: Seconds | None = None
     weight: Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)] = 1.0
@@ -303,6 +312,26 @@ class Counts(Answer):
     indexing: bool = False
 
 
+class IndexInfoOut(Answer):
+    """How a space is searched, why, and what part of the nearest is found; measured on so many segments."""
+
+    kind: str
+    why: str
+    recall: float
+    measured: int
+    target: float
+    said: str
+
+
+class SpaceOut(Answer):
+    """One space of the library and how it is searched."""
+
+    name: str
+    space_id: str
+    vectors: int
+    indexed: IndexInfoOut
+
+
 class LibraryOut(Answer):
     """What the page needs to know first."""
 
@@ -311,6 +340,7 @@ class LibraryOut(Answer):
     version: str
     counts: Counts
     spaces: list[str]
+    indexes: list[SpaceOut]
     roots: list[RootOut]
     indexing: IndexState
     max_upload_bytes: int

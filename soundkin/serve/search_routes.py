@@ -6,6 +6,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
+from soundkin.errors import InputError
 from soundkin.facade import Library, QueryItem, Scope, SearchResult
 from soundkin.serve.models import How, ItemIn, ScopeIn, SearchIn, SearchOut
 from soundkin.serve.uploads import UPLOAD_BODY, read_upload
@@ -37,11 +38,18 @@ def item_of(item: ItemIn) -> QueryItem:
     return QueryItem(source, start_s=item.start_s, end_s=item.end_s, weight=item.weight)
 
 
+def space_of(how: How) -> str | dict[str, float] | None:
+    """Return the one space, or the blend; raises `InputError` for both."""
+    if how.blend and how.space:
+        raise InputError("both space and blend", "one of them", "name all spaces in blend")
+    return how.blend or how.space
+
+
 def search(library: Library, items: list[QueryItem], how: How, scope: ScopeIn | None) -> SearchOut:
     """Run one search and return the answer as it is sent."""
     found: SearchResult = library.search(
         items,
-        space=how.space,
+        space=space_of(how),
         k=how.k,
         scope=scope_of(scope),
         min_closeness=how.min_closeness,

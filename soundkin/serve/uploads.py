@@ -37,6 +37,7 @@ UPLOAD_BODY: dict[str, Any] = {
                         "weight": {"type": "number", "default": 1},
                         "items": {"type": "string", "description": "list of ItemIn as JSON text"},
                         "space": {"type": "string"},
+                        "blend": {"type": "string", "description": "spaces with weights, as JSON"},
                         "k": {"type": "integer", "minimum": 1, "default": 50},
                         "further": {"type": "integer", "minimum": 0, "default": 8},
                         "scope": {"type": "string", "description": "ScopeIn as JSON text"},
