@@ -63,6 +63,7 @@ PRESETS: dict[str, MelSettings] = {
     "vggish": MelSettings(low_hz=125.0, high_hz=7500.0, scale="1127", power=1, compression="ln"),
     "mule": MelSettings(n_fft=2048, bands=96, compression="log10"),
     "autodecompose": MelSettings(win=256, hop=256, n_fft=256, bands=80, compression="db"),
+    "soundkin": MelSettings(win=512, hop=200, low_hz=40.0),
     "mfcc": MelSettings(win=512, hop=200, bands=40, low_hz=20.0, finest=4),
 }
 """The papers' settings by name (`autodecompose` without its high-pass), and that of our `mfcc`."""

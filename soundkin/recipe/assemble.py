@@ -20,7 +20,7 @@ from soundkin.augment.spectrogram import (
     stretch_frequency,
 )
 from soundkin.encoder.cochlea import CochleaNet
-from soundkin.encoder.convnet import ConvNet, projection_head
+from soundkin.encoder.convnet import ConvNet, projection_head, sounding_frames
 from soundkin.encoder.resnet import ResNet18
 from soundkin.encoder.sequence import SequenceDecoder, SequenceEncoder
 from soundkin.frontend.layers import MelFrames, MorletFrames
@@ -47,7 +47,7 @@ class PairModel(nn.Module):
         super().__init__()
         self.recipe = recipe
         self.frontend = build_frontend(recipe)
-        self.encoder = build_encoder(recipe.encoder)
+        self.encoder = build_encoder(recipe.encoder, bands=_bands(self.frontend))
         projection = recipe.encoder.projection
         self.head: nn.Module = nn.Identity()
         if projection:
@@ -59,7 +59,12 @@ class PairModel(nn.Module):
 
     def embed(self, samples: Tensor) -> Tensor:
         """Waveforms (n, window) -> embeddings (n, dim)."""
-        embedding: Tensor = self.encoder(self.frames(samples))
+        frames = self.frames(samples)
+        embedding: Tensor
+        if isinstance(self.encoder, ConvNet) and self.recipe.frontend.relative:
+            embedding = self.encoder(frames, sounding_frames(frames))
+        else:
+            embedding = self.encoder(frames)
         return embedding
 
     def loss(self, views: Views, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002 - both models are called alike
@@ -121,13 +126,13 @@ def build_frontend(recipe: Recipe) -> nn.Module:
     return MelFrames(how.preset, relative=how.relative, learnable=how.learnable)
 
 
-def build_encoder(how: Encoder) -> ResNet18 | ConvNet | CochleaNet:
+def build_encoder(how: Encoder, *, bands: int = 64) -> ResNet18 | ConvNet | CochleaNet:
     """Frames -> embeddings, for the recipes of pairs."""
     if how.kind == "resnet":
         return ResNet18(how.dim or 512, how.width)
     if how.kind == "cochlea":
         return CochleaNet(how.dim or 128, how.width)
-    return ConvNet(how.widths, deep=how.deep, dim=how.dim or None)
+    return ConvNet(how.widths, bands=bands, dim=how.dim or None)
 
 
 def pair_loss(x: Tensor, y: Tensor, mixed: Tensor, how: Objective) -> Tensor:
@@ -179,6 +184,13 @@ def unit(x: Tensor) -> Tensor:
 def cut_frames(frames: Tensor, count: int) -> Tensor:
     """The first `count` frames (0: all)."""
     return frames[:, :, :count] if count else frames
+
+
+def _bands(frontend: nn.Module) -> int:
+    """Bands of its frames."""
+    if isinstance(frontend, MelFrames):
+        return frontend.settings.bands
+    return frontend.gain.numel() if isinstance(frontend, MorletFrames) else 64
 
 
 def _negatives(x: Tensor, y: Tensor, mixed: Tensor, how: Objective) -> Tensor:

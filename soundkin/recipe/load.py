@@ -140,6 +140,12 @@ def _check(recipe: Recipe) -> None:
     """Raise InputError for a value out of its range."""
     data, deform, run, optimiser = recipe.data, recipe.deform, recipe.run, recipe.optimiser
     _within("data.delta", data.delta, 0, 1)
+    _within("data.deltas", data.deltas[0], min(1e-3, data.deltas[1]), data.deltas[1])
+    _within("data.deltas", data.deltas[1], data.deltas[0], 1)
+    _within("data.spare_s", data.spare_s, 0, 10)
+    _within("data.layers", data.layers, 0, 1)
+    _within("data.shorten", data.shorten, 0, 1)
+    _within("vector.dims", recipe.vector.dims, 0, 4096)
     _within("data.rate_hz", data.rate_hz, 1000, 192_000)
     _within("data.window", data.window, 400, 1e7)
     _within("deform.probability", deform.probability, 0, 1)
@@ -150,6 +156,9 @@ def _check(recipe: Recipe) -> None:
     _within("run.log_steps", run.log_steps, 1, 1e9)
     _within("optimiser.lr", optimiser.lr, 0, 1e3)
     _within("optimiser.ema", optimiser.ema, 0, 0.999999)
+    if recipe.vector.dims and (data.source, recipe.encoder.kind) != ("synth", "convnet"):
+        found = f"vector.dims with data.source {data.source!r}, encoder {recipe.encoder.kind!r}"
+        raise InputError(found, "'synth' and 'convnet'", "set vector.dims=0")
     sequence = recipe.encoder.kind == "sequence"
     if sequence != (recipe.objective.kind == "autodecompose"):
         found = f"encoder {recipe.encoder.kind!r} with objective {recipe.objective.kind!r}"

@@ -13,8 +13,11 @@ class Data:
     """Where sound comes from.
 
     `source`: "synth" draws it fresh, "folder" reads windows of recordings; `rate_hz`; `window` in
-    samples. For synth: `patch`, `delta` 0 to 1, `prior`. For folders: `cache_gb`, the most that
-    decoded sound may take on disk.
+    samples. For synth: `patch`, `delta` 0 to 1, `prior`; `patches`: several in even shares instead
+    (one named twice has two); `deltas`: each pair's own between two bounds, evenly by logarithm
+    ((0, 0): `delta` for all); `spare_s`: so much more is rendered, and each view cut anywhere in
+    it; `layers`: share of pairs over another pair, 3 to 18 dB down; `shorten`: share of the views
+    that end early. For folders: `cache_gb`, the most that decoded sound may take on disk.
     """
 
     source: Literal["synth", "folder"] = "folder"
@@ -23,6 +26,11 @@ class Data:
     patch: Literal["voice", "voice-fm", "parametric", "world"] = "voice"
     delta: float = 0.25
     prior: Literal["uniform-human", "uniform-unit"] = "uniform-human"
+    patches: tuple[str, ...] = ()
+    deltas: Range = (0.0, 0.0)
+    spare_s: float = 0.0
+    layers: float = 0.0
+    shorten: float = 0.0
     cache_gb: float = 4.0
 
 
@@ -99,10 +107,23 @@ class Encoder:
     kind: Literal["resnet", "convnet", "cochlea", "sequence"] = "convnet"
     dim: int = 0
     width: int = 64
-    widths: tuple[int, int, int, int] = (32, 64, 128, 256)
-    deep: int = 1
+    widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     size: str = "large"
     projection: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """What is searched, made of what was learnt; only when exported.
+
+    `dims`: principal components that are kept (0: the embedding as it is), measured on drawn sound;
+    `whiten`: 0 keeps their sizes, 1 makes them equal; `statistics`: weight beside the embedding of
+    each band's mean, deviation and maximum (0: none).
+    """
+
+    dims: int = 0
+    whiten: float = 0.5
+    statistics: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +183,7 @@ class Recipe:
     scramble: Scramble = field(default_factory=Scramble)
     frontend: Frontend = field(default_factory=Frontend)
     encoder: Encoder = field(default_factory=Encoder)
+    vector: Vector = field(default_factory=Vector)
     objective: Objective = field(default_factory=Objective)
     optimiser: Optimiser = field(default_factory=Optimiser)
     run: Run = field(default_factory=Run)

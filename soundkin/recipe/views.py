@@ -30,7 +30,7 @@ from soundkin.synth.patches import make_patch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from soundkin.recipe.settings import Deform, Range, Recipe
+    from soundkin.recipe.settings import Data, Deform, Range, Recipe
     from soundkin.recipe.sounds import Sounds
 
 REDRAWS = 8
@@ -61,13 +61,56 @@ def draw_views(recipe: Recipe, sounds: Sounds | None, generator: Generator) -> V
 def synth_views(recipe: Recipe, n: int, generator: Generator) -> Views:
     """Doppelgängers: both views rendered, both deformed when the recipe says so."""
     data = recipe.data
-    patch = make_patch(data.patch, rate_hz=data.rate_hz, duration_s=data.window / data.rate_hz)
-    made = pairs(patch, n, delta=data.delta, prior=data.prior, generator=generator)
-    a, b = (
-        deform(view[:, : data.window], recipe.deform, recipe.data.rate_hz, generator)
-        for view in (made.a, made.b)
-    )
+    names = data.patches or (data.patch,)
+    shares = [n * (k + 1) // len(names) - n * k // len(names) for k in range(len(names))]
+    made = [_rendered(data, name, k, generator) for name, k in zip(names, shares, strict=True) if k]
+    order = torch.randperm(n, generator=generator) if len(made) > 1 else torch.arange(n)
+    both = [torch.cat(views)[order] for views in zip(*made, strict=True)]
+    if data.spare_s:
+        both = [_anywhere(view, data.window, generator) for view in both]
+    if data.layers:
+        both = _layered(both, data.layers, generator)
+    a, b = (deform(v[:, : data.window], recipe.deform, data.rate_hz, generator) for v in both)
+    if data.shorten:
+        a, b = (_shortened(view, data.shorten, generator) for view in (a, b))
     return Views(a, b, torch.full((n,), -1))
+
+
+def _rendered(data: Data, name: str, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Both views of n pairs of one patch: (n, samples) each."""
+    duration_s = data.window / data.rate_hz + data.spare_s
+    patch = make_patch(name, rate_hz=data.rate_hz, duration_s=duration_s)
+    delta: Tensor | float = data.delta
+    if data.deltas != (0, 0):
+        low, high = (math.log(bound) for bound in data.deltas)
+        delta = torch.exp(low + (high - low) * torch.rand(n, 1, generator=generator))
+    made = pairs(patch, n, delta=delta, prior=data.prior, generator=generator)
+    return made.a, made.b
+
+
+def _anywhere(x: Tensor, window: int, generator: Generator) -> Tensor:
+    """A window of each row, begun anywhere: (n, samples) -> (n, window)."""
+    starts = torch.rand(len(x), generator=generator) * (x.shape[1] - window + 1)
+    return x.gather(1, starts.long()[:, None] + torch.arange(window))
+
+
+def _layered(both: list[Tensor], share: float, generator: Generator) -> list[Tensor]:
+    """Some pairs over the next one: 3 to 15 dB down, and up to 3 more in each view."""
+    n = len(both[0])
+    on = torch.rand(n, generator=generator) < share
+    down = 3 + 12 * torch.rand(n, generator=generator)
+    loud = [view / view.abs().amax(dim=1, keepdim=True).clamp_min(1e-9) for view in both]
+    gains = [on * 10 ** (-(down + 3 * torch.rand(n, generator=generator)) / 20) for _ in both]
+    return [x + gain[:, None] * x.roll(1, 0) for x, gain in zip(loud, gains, strict=True)]
+
+
+def _shortened(x: Tensor, share: float, generator: Generator) -> Tensor:
+    """Some rows silent from a place on, 50 ms of a second and later; short ones are frequent."""
+    n, length = x.shape
+    on = torch.rand(n, generator=generator) < share
+    kept = 0.05 + 0.95 * torch.rand(n, generator=generator) ** 2
+    ends = torch.where(on, (kept * length).long(), length)
+    return x * (torch.arange(length) < ends[:, None])
 
 
 def folder_views(recipe: Recipe, sounds: Sounds, n: int, generator: Generator) -> Views:

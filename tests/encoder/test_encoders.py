@@ -12,15 +12,21 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from soundkin.encoder.cochlea import CochleaNet
-from soundkin.encoder.convnet import ConvNet, projection_head
+from soundkin.encoder.convnet import (
+    ConvNet,
+    folded,
+    frame_statistics,
+    projection_head,
+    sounding_frames,
+)
 from soundkin.encoder.resnet import ResNet18
 from soundkin.encoder.sequence import DECODERS, ENCODERS, SequenceDecoder, SequenceEncoder
 from soundkin.errors import InputError
 
 MEMBERS = {
     "resnet": (lambda: ResNet18(dim=24, width=4), (64, 96), (24,)),
-    "convnet": (lambda: ConvNet((4, 6, 8, 10)), (64, 98), (20,)),
-    "convnet-dim": (lambda: ConvNet((4, 6, 8, 10), dim=7), (64, 98), (7,)),
+    "convnet": (lambda: ConvNet((4, 6, 8, 10, 12)), (64, 98), (96,)),
+    "convnet-dim": (lambda: ConvNet((4, 6, 8, 10), bands=96, dim=7), (96, 98), (7,)),
     "cochlea": (lambda: CochleaNet(dim=9, width=4), (128, 32), (9,)),
     "dense": (lambda: SequenceEncoder("dense", dim=5), (80, 64), (64, 5)),
     "conv": (lambda: SequenceEncoder("conv", dim=5), (80, 6), (6, 5)),
@@ -34,7 +40,7 @@ def made(name):
     net = build()
     frames = torch.rand((5, *shape), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        for _ in range(3):
+        for _ in range(20):
             net(frames)  # batch norms see something
     return net, frames, out
 
@@ -151,7 +157,7 @@ def test_cochlea_network_gives_unit_vectors():
     torch.testing.assert_close(lengths, torch.ones(5))
 
 
-@pytest.mark.parametrize("valid", [1, 15, 16, 17, 50, 97, 98])
+@pytest.mark.parametrize("valid", [1, 7, 8, 9, 50, 97, 98])
 def test_convnet_does_not_look_behind_the_sound(valid):
     net, frames, _ = made("convnet")
     net.eval()
@@ -164,12 +170,43 @@ def test_convnet_does_not_look_behind_the_sound(valid):
         # pooled over the steps of the sound alone, with silence behind it
         silent = frames.clone()
         silent[:, :, valid:] = 0
-        steps = net.layers(silent[:, None]).mean(dim=2)[:, :, : -(-valid // 16)]
+        rows = net.layers(silent[:, None])
+        assert rows.shape == (5, 12, 4, 12)
+        steps = rows.reshape(5, 48, 12)[:, :, : -(-valid // 8)]
     expected = torch.cat([steps.mean(dim=2), steps.max(dim=2).values], dim=1)
     torch.testing.assert_close(masked, expected)
     if valid == 98:
         with torch.no_grad():
             torch.testing.assert_close(masked, net(frames))
+
+
+def test_folding_the_norms_changes_nothing():
+    net, frames, _ = made("convnet")
+    with torch.no_grad():
+        for block in net.layers:
+            block[2].weight.uniform_(0.2, 2.0)
+            block[2].bias.normal_()
+        net.eval()
+        plain = folded(net)
+        assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in plain.modules())
+        valid = torch.tensor([1, 9, 40, 97, 98])
+        torch.testing.assert_close(plain(frames, valid), net(frames, valid), rtol=1e-4, atol=1e-5)
+        # the other way round the largest would be the smallest: left as it is
+        net.layers[0][2].weight[0] = -1.0
+        torch.testing.assert_close(folded(net)(frames, valid), net(frames, valid))
+
+
+def test_statistics_and_ends_of_frames_against_loops():
+    frames = torch.rand((4, 3, 9), generator=torch.Generator().manual_seed(0)) + 0.1
+    valid = torch.tensor([1, 4, 8, 9])
+    for row, end in zip(frames, valid, strict=True):
+        row[:, end:] = 0
+    assert sounding_frames(frames).equal(valid)
+    found = frame_statistics(frames + 5 * (frames == 0), valid).numpy()
+    for row, end, ours in zip(frames.numpy(), valid.tolist(), found, strict=True):
+        heard = row[:, :end]
+        expected = np.concatenate([heard.mean(axis=1), heard.std(axis=1), heard.max(axis=1)])
+        np.testing.assert_allclose(ours, expected, atol=2e-6)
 
 
 def test_projection_head():

@@ -18,6 +18,7 @@ NAMES = {
     "music-equaliser",
     "music-pitch",
     "music-tempo",
+    "sound",
 }
 
 
