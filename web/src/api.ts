@@ -23,6 +23,7 @@ const GONE: wire.Problem = {
   todo: "start it again with: soundkin serve",
   message: "Soundkin's server does not answer. Start it again with: soundkin serve",
   reason: null,
+  position: null,
 };
 
 async function ask(path: string, init: RequestInit = {}): Promise<Response> {
@@ -136,4 +137,26 @@ export function startIndex(folder: string, retryFailed = false): Promise<wire.In
 
 export function stopIndex(): Promise<wire.IndexState> {
   return json("/api/index", { method: "DELETE" });
+}
+
+export function duplicates(kind: string | null, limit: number): Promise<wire.DuplicatesOut> {
+  const params = new URLSearchParams({ limit: String(limit), ...(kind ? { kind } : {}) });
+  return json(`/api/duplicates?${params}`);
+}
+
+export function lookForDuplicates(): Promise<wire.JobState> {
+  return json("/api/duplicates", send("POST", {}));
+}
+
+export function stopDuplicates(): Promise<wire.JobState> {
+  return json("/api/duplicates", { method: "DELETE" });
+}
+
+export function tellApart(soundIds: string[]): Promise<wire.Changed> {
+  return json("/api/duplicates/apart", send("POST", { sound_ids: soundIds }));
+}
+
+export function joinAgain(soundIds: string[]): Promise<wire.Changed> {
+  const params = new URLSearchParams(soundIds.map((id) => ["sound_id", id]));
+  return json(`/api/duplicates/apart?${params}`, { method: "DELETE" });
 }

@@ -30,7 +30,7 @@ export class Audition {
   }
 
   /** Play a sound of the library from a second of it to its end. */
-  playSound(sound: api.SoundOut, fromS: number): void {
+  playSound(sound: Pick<api.SoundOut, "sound_id" | "name" | "duration_s">, fromS: number): void {
     const { sound_id: soundId, name, duration_s: endS } = sound;
     const load = (from: number, to: number) => this.samples(soundId, from, to);
     void this.player.play({ key: soundId, soundId, name, startS: Math.min(fromS, endS - LEAST_S), endS, load });

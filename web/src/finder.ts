@@ -47,16 +47,18 @@ async function browse(view: View, signal: AbortSignal, onLoad: () => void): Prom
 }
 
 async function similar(view: View, dropped: Dropped | null, signal: AbortSignal): Promise<Found> {
-  const common: Omit<api.SearchIn, "items"> = { space: view.space, k: HITS, scope: scopeOf(view) };
+  const mix = Object.entries(view.mix).filter(([, share]) => share > 0);
+  const space = mix.length ? { blend: Object.fromEntries(mix) } : { space: view.space };
+  const common: Omit<api.SearchIn, "items"> = { ...space, k: HITS, scope: scopeOf(view) };
   if (view.different) Object.assign(common, { most_different: true, min_closeness: view.least });
   const items = view.like.map(itemOf);
   const answer = dropped
     ? await api.searchUpload(dropped.file, view.cut, { ...common, items, weight: view.dropWeight }, signal)
     : await api.search({ ...common, items }, signal);
-  const { hits, considered, space, elapsed_ms } = answer;
+  const { hits, considered, elapsed_ms } = answer;
   return {
     source: new HitRows(hits),
-    status: `${countText(hits.length)} ${view.different ? "most different" : "nearest"} · ${countOf(considered, "segment")} compared · ${spaceName(space)} · ${Math.max(1, Math.round(elapsed_ms))} ms`,
+    status: `${countText(hits.length)} ${view.different ? "most different" : "nearest"} · ${countOf(considered, "segment")} compared · ${spaceName(answer.space)} · ${Math.max(1, Math.round(elapsed_ms))} ms`,
     remark: answer.nothing_close && hits.length && !view.different ? NOTHING_CLOSE : "",
     query: answer.query,
   };

@@ -61,8 +61,10 @@ export class LibraryPanel {
       el(
         "p",
         {},
-        `${countOf(library.counts.sounds, "sound")} · ${countOf(library.counts.segments, "segment")} · spaces: ${library.spaces.join(", ") || "none"} · Soundkin ${library.version}`,
+        `${countOf(library.counts.sounds, "sound")} · ${countOf(library.counts.segments, "segment")} · Soundkin ${library.version}`,
       ),
+      el("h3", {}, "Spaces: what similar can mean"),
+      spaces(library.indexes),
       el("h3", {}, "Folders"),
       folders(library.roots, (root) => this.#index(root.path, false)),
       el("h3", {}, "Add a folder"),
@@ -90,6 +92,20 @@ export class LibraryPanel {
       },
     );
   }
+}
+
+function spaces(indexes: readonly api.SpaceOut[]): HTMLElement {
+  if (!indexes.length) return el("p", { class: "dim" }, "None yet.");
+  const lines = indexes.map((space) =>
+    el(
+      "li",
+      {},
+      el("strong", {}, space.name),
+      el("span", { class: "numbers dim" }, countOf(space.vectors, "vector")),
+      el("span", { class: "dim" }, space.indexed.said),
+    ),
+  );
+  return el("ul", { class: "spaces" }, ...lines);
 }
 
 function folders(roots: readonly api.RootOut[], onAgain: (root: api.RootOut) => void): HTMLElement {

@@ -4,6 +4,7 @@ import * as api from "./api";
 import { commandsOf } from "./commands";
 import { el } from "./dom";
 import { DropStore, listenDrop } from "./drop";
+import { DuplicatesView } from "./duplicates-view";
 import { dropAgain, nobodyElse, noneClose, nothingFound, wentWrong } from "./empty";
 import { find, type Found, HITS, NONE, surprise } from "./finder";
 import { countOf } from "./format";
@@ -37,6 +38,11 @@ export class Page {
   readonly microphone = new Microphone({
     onTake: (file) => void this.drop(file),
     onError: (text) => this.#notice.say(text),
+  });
+  readonly duplicates = new DuplicatesView({
+    onPlay: (member) => this.hearing.audition.playSound(member, 0),
+    onOpen: (soundId) => this.navigator.go({ ...this.navigator.view, sound: soundId }),
+    onError: (error) => this.#notice.tell(error),
   });
   #peaks = new PeakStore(api.peaks);
   #subjects: Subjects;
@@ -110,7 +116,10 @@ export class Page {
     this.hearing.onMove = (soundId, second) => this.#sound.playhead(soundId, second);
     this.#playerBar = new PlayerBar(this.hearing, () => this.#playOrStop(), () => this.#open(), (text) => this.#notice.say(text));
     this.#watch = new LibraryWatch({
-      onLibrary: (library, counts) => this.#bar.showLibrary(library.name, countOf(counts.sounds, "sound"), library.spaces),
+      onLibrary: (library, counts) => {
+        this.#bar.showLibrary(library.name, countOf(counts.sounds, "sound"));
+        this.#steering.setSpaces(library.spaces);
+      },
       mayReload: () => this.#mayReload(),
       onReload: () => void this.load(),
       onError: tell,
@@ -124,7 +133,7 @@ export class Page {
       this.microphone.root,
       this.#query.root,
       this.#steering.root,
-      el("main", { class: "stage" }, this.results.root, this.#sound.root),
+      el("main", { class: "stage" }, this.results.root, this.duplicates.root, this.#sound.root),
       this.#watch.news,
       this.#playerBar.root,
       this.#notice.root,
@@ -225,7 +234,10 @@ export class Page {
       const row = this.results.row();
       if (row) then(row);
     };
-    const move = (by: number) => this.select(this.results.selected + by, true);
+    const move = (by: number) => {
+      if (this.navigator.view.show === "duplicates") this.duplicates.move(by);
+      else this.select(this.results.selected + by, true);
+    };
     const commands = commandsOf({
       move,
       page: (by) => move(by * this.results.pageRows),
@@ -261,6 +273,8 @@ export class Page {
   #show(view: View): void {
     this.#bar.show(view);
     this.#steering.show(view);
+    this.results.root.hidden = view.show === "duplicates";
+    this.duplicates.show(view.show === "duplicates");
     void this.#sound.show(view.sound, view.space);
   }
 
@@ -316,7 +330,7 @@ export class Page {
     const cards = await this.#subjects.cards(parts, view.drop ?? "");
     if (signal.aborted) return;
     this.#query.showParts(cards, this.#chosen);
-    this.#query.show(subject);
+    this.#query.show(view.show === "duplicates" ? null : subject);
   }
 
   #choosePart(index: number): void {

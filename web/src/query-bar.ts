@@ -1,7 +1,7 @@
 // The bar on top: one box for words, a button for a file, and the filters that are on.
 
 import { el } from "./dom";
-import { isSimilar, type View } from "./state";
+import { isSimilar, type Show, type View } from "./state";
 
 export interface BarEvents {
   onText: (text: string) => void;
@@ -21,6 +21,12 @@ const FILTERS: readonly { word: string; on: Filter; off: Filter }[] = [
   { word: "tag", on: "tags", off: "notTags" },
 ];
 
+const SHOWS: readonly [Show, string][] = [
+  ["list", "List"],
+  ["map", "Map"],
+  ["duplicates", "Duplicates"],
+];
+
 const TYPING_MS = 180;
 
 export class QueryBar {
@@ -28,9 +34,9 @@ export class QueryBar {
   #events: BarEvents;
   #box: HTMLInputElement;
   #file: HTMLInputElement;
-  #space: HTMLSelectElement;
   #chips = el("ul", { class: "chips", aria: { label: "Filters" } });
   #library = el("button", { type: "button", class: "plain library-button" }, el("strong", {}, "Soundkin"));
+  #views = el("nav", { class: "switch", aria: { label: "Views" } });
   #view: View | null = null;
   #timer = 0;
 
@@ -47,10 +53,6 @@ export class QueryBar {
     this.#file.addEventListener("change", () => this.#choose());
     const choose = el("button", { type: "button", title: "Or drop a file anywhere on the page" }, "Choose a sound");
     choose.addEventListener("click", () => this.choose());
-    this.#space = el("select", { hidden: true, aria: { label: "Space: what similar means" } });
-    this.#space.addEventListener("change", () => {
-      if (this.#view) events.onView({ ...this.#view, space: this.#space.value || null });
-    });
     this.#library.addEventListener("click", () => events.onLibrary());
     const record = el("button", { type: "button", title: "Search with a sound from the microphone" }, "Record");
     record.addEventListener("click", () => events.onMicrophone());
@@ -62,12 +64,12 @@ export class QueryBar {
       "header",
       { class: "bar" },
       this.#library,
+      this.#views,
       el("search", {}, this.#box),
       choose,
       this.#file,
       record,
       surprise,
-      this.#space,
       theme,
       keys,
       this.#chips,
@@ -85,21 +87,17 @@ export class QueryBar {
   }
 
   /** Say whose library it is and how much it holds. */
-  showLibrary(name: string, counts: string, spaces: readonly string[]): void {
+  showLibrary(name: string, counts: string): void {
     const label = [el("strong", {}, name), el("span", { class: "dim" }, counts)];
     this.#library.replaceChildren(...label);
     this.#library.title = "The library: folders, failures, indexing";
-    if (this.#space.options.length !== spaces.length) {
-      this.#space.replaceChildren(...spaces.map((space) => el("option", { value: space }, space)));
-    }
-    this.#space.hidden = spaces.length < 2;
   }
 
   show(view: View): void {
+    if (view.show !== this.#view?.show) this.#showViews(view);
     this.#view = view;
     if (document.activeElement !== this.#box) this.#box.value = view.text;
-    this.#box.placeholder = isSimilar(view) ? "Filter these by name, tag or folder" : "Name, tag or folder";
-    if (view.space !== null) this.#space.value = view.space;
+    this.#box.placeholder = isSimilar(view) ? "Filter these: word  -word  tag:vinyl" : "Words: kick  -808  tag:vinyl  in:Drums  dur<1";
     const chips = FILTERS.flatMap(({ word, on, off }) => [
       ...view[on].map((value) => this.#chip(view, `${word} ${value}`, value, on, off)),
       ...view[off].map((value) => this.#chip(view, `not ${word} ${value}`, value, off, on)),
@@ -109,6 +107,16 @@ export class QueryBar {
   }
 
   /** A filter: its words turn it to the opposite, its cross takes it off. */
+  #showViews(view: View): void {
+    const buttons = SHOWS.map(([show, label]) => {
+      const button = el("button", { type: "button" }, label);
+      if (show === view.show) button.setAttribute("aria-current", "page");
+      button.addEventListener("click", () => this.#view && this.#events.onView({ ...this.#view, show }));
+      return button;
+    });
+    this.#views.replaceChildren(...buttons);
+  }
+
   #chip(view: View, label: string, value: string, here: Filter, there: Filter): HTMLLIElement {
     const without = { ...view, at: null, [here]: view[here].filter((other) => other !== value) };
     const turned = { ...without, [there]: [...new Set([...view[there], value])] };

@@ -1,6 +1,6 @@
 // From samples to a picture of time and frequency: short Fourier transforms on a logarithmic axis.
 
-const FRAME = 1024;
+const FRAME = 2048;
 const LEAST_HZ = 50;
 const MOST_HZ = 16_000;
 /** What is shown below the loudest spot. */

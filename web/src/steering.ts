@@ -2,6 +2,7 @@
 
 import { el, setText } from "./dom";
 import { countOf } from "./format";
+import { Mixer } from "./mixer";
 import { isSimilar, type View } from "./state";
 
 export interface SteerEvents {
@@ -25,6 +26,7 @@ export class Steering {
   #view: View | null = null;
   #least = el("input", { type: "range", min: String(OFF), max: "1", step: "0.01" });
   #said = el("output", { class: "numbers" });
+  #mix: Mixer;
   #different = el("button", { type: "button", title: "The sounds least like the query, first" }, "Most different");
 
   constructor(events: SteerEvents) {
@@ -33,12 +35,14 @@ export class Steering {
     this.#least.addEventListener("input", () => events.onLeast(this.#chosen));
     this.#least.addEventListener("change", () => this.#go({ least: this.#chosen }, true));
     this.#different.addEventListener("click", () => this.#go({ different: !this.#view?.different }, false));
+    this.#mix = new Mixer((mix, again) => this.#go({ mix, space: null }, again));
     this.root = el(
       "div",
       { class: "steering", hidden: true },
       el("label", { class: "least" }, "Closeness at least", this.#least),
       this.#said,
       this.#different,
+      this.#mix.root,
     );
   }
 
@@ -46,7 +50,14 @@ export class Steering {
     this.#view = view;
     this.root.hidden = !isSimilar(view) || view.show === "duplicates";
     this.#least.value = String(view.least ?? OFF);
+    this.#mix.show(view);
     this.#different.setAttribute("aria-pressed", String(view.different));
+  }
+
+  /** The spaces of the library: with several of them, each gets a slider. */
+  setSpaces(spaces: readonly string[]): void {
+    this.#mix.setSpaces(spaces);
+    if (this.#view) this.#mix.show(this.#view);
   }
 
   /** Say how many rows are left; `more`: the list was cut off by its length, not by closeness. */

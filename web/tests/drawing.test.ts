@@ -131,7 +131,7 @@ describe("progress in words", () => {
   it("says how it ended", () => {
     expect(endText({ ...state, state: "finished", done: 1000, failed: 0 })).toBe("Indexed Drums: 1,000 files");
     expect(endText({ ...state, state: "stopped" })).toContain("Stopped after 100 files");
-    const error = { code: "storage", found: "the disk is full", expected: "", todo: "make room", message: "", reason: null };
+    const error = { code: "storage", found: "the disk is full", expected: "", todo: "make room", message: "", reason: null, position: null };
     expect(endText({ ...state, state: "failed", error })).toBe("Indexing Drums failed. The disk is full. Make room.");
   });
 });
