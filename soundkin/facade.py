@@ -31,7 +31,7 @@ from soundkin.library.upkeep import Upkeep
 from soundkin.library.views import Failure, IndexInfo, LibraryInfo, Root, Segment, Sound, SpaceInfo
 from soundkin.listen import SOUND_ID, Listener, QueryItem, as_items, best_spot
 from soundkin.scope import Scope, sounds_in
-from soundkin.search import SearchResult, Sense
+from soundkin.search import Part, SearchResult, Sense
 from soundkin.shelf import find_space
 from soundkin.space import Space, load_space
 
@@ -67,7 +67,7 @@ class Library:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._catalogue = Catalogue(store)
+        self._catalogue = Catalogue(store, searching.prepare)
         self._listener = Listener(store, self._catalogue)
         self._upkeep = Upkeep(self._catalogue)
         self._names: tuple[Snapshot, npt.NDArray[np.int64]] | None = None
@@ -213,6 +213,14 @@ class Library:
             further=further,
             space=" + ".join(one.id for one in chosen),
         )
+
+    def heard(self, query: object, space: str | None = None) -> tuple[Look, list[Part]]:
+        """Return the parts of a query as one space hears them, and the library as it is then; as `search`."""
+        chosen = self._chosen(space or DEFAULT_SPACES[0])
+        look = self.look(space)
+        return look, [
+            self._listener.parts(item, [chosen], look.snapshot)[0] for item in as_items(query)
+        ]
 
     def _chosen(self, name: str) -> Space:
         """Return a space; a file's path is how another process opens it too."""

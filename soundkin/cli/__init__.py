@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from soundkin.cli import (  # noqa: F401 - each adds its commands
+    atlas,
     duplicates,
     evaluate,
     index,
@@ -19,6 +20,7 @@ from soundkin.cli import (  # noqa: F401 - each adds its commands
     look,
     search,
     spaces,
+    suggest,
     tags,
 )
 from soundkin.cli.app import app

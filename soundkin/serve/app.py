@@ -15,6 +15,7 @@ from soundkin import __version__
 from soundkin.serve import (
     duplicate_routes,
     library_routes,
+    map_routes,
     problems,
     query_routes,
     search_routes,
@@ -34,7 +35,15 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "static"
 STOP_INDEX_S = 5.0
-ROUTES = (library_routes, duplicate_routes, query_routes, search_routes, sound_routes, tag_routes)
+ROUTES = (
+    library_routes,
+    duplicate_routes,
+    map_routes,
+    query_routes,
+    search_routes,
+    sound_routes,
+    tag_routes,
+)
 NO_PAGE = (
     "The page is not built: soundkin/serve/static has no index.html.\n"
     "Install Soundkin again without SOUNDKIN_SKIP_PAGE, or run 'npm ci && npm run build' in web/.\n"
@@ -65,6 +74,7 @@ def create_app(
         yield
         serving.closing = True
         serving.duplicates.stop()
+        serving.map.stop()
         await run_in_threadpool(serving.indexer.stop, STOP_INDEX_S)
 
     app = FastAPI(

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+# ruff: noqa: TC003 - pydantic reads the annotations at run time
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from soundkin.serve.models import ID_PATTERN, Answer, Asked, PathText, Problem, Text
+from soundkin.serve.models import (
+    ID_PATTERN,
+    MAX_ITEMS,
+    Answer,
+    Asked,
+    ItemIn,
+    PathText,
+    Problem,
+    Tag,
+    Text,
+)
 
 AnyId = Annotated[str, Field(pattern=ID_PATTERN)]
 
@@ -99,3 +111,110 @@ class Changed(Answer):
     """How much was changed."""
 
     changed: int
+
+
+# -- tags -----------------------------------------------------------------------------------------
+
+
+class EvidenceOut(Answer):
+    """A sound tagged by hand that a suggestion rests on."""
+
+    sound_id: str
+    name: Text
+    closeness: float
+
+
+class SuggestionOut(Answer):
+    """A sound that may bear the tag, and why."""
+
+    sound_id: str
+    name: Text
+    path: PathText
+    folder: Text
+    duration_s: float
+    probability: float
+    evidence: list[EvidenceOut]
+
+
+class SuggestionsOut(Answer):
+    """Suggestions for a tag, the most probable first; likely: how many are more likely than not."""
+
+    tag: Text
+    space: str
+    examples: int
+    rejected: int
+    likely: int
+    suggestions: list[SuggestionOut]
+
+
+class DecisionIn(Asked):
+    """Sounds that do, and sounds that do not bear a tag."""
+
+    tag: Tag
+    accept: list[AnyId] = Field(default=[], max_length=10_000)
+    reject: list[AnyId] = Field(default=[], max_length=10_000)
+
+
+class ChangeOut(Answer):
+    """What was accepted or rejected at once."""
+
+    change_id: str
+    tag: Text
+    accepted: list[str]
+    rejected: list[str]
+    at: datetime
+
+
+# -- the map --------------------------------------------------------------------------------------
+
+
+class MapIn(Asked):
+    """How to make the map; anew: compute the whole layout again."""
+
+    space: str | None = None
+    anew: bool = False
+    most: int = Field(default=1_000_000, ge=1, le=2_000_000)
+
+
+class ClusterOut(Answer):
+    """A crowd of points: its middle, how many, and the words that tell it from the others."""
+
+    label: Text
+    x: float
+    y: float
+    points: int
+
+
+class MapOut(Answer):
+    """How the making of the map stands, and the map there is; version is empty where there is none.
+
+    The axes have no unit. total: segments that there are; sampled: not all of them are drawn. missing:
+    segments that came since and are not on the map yet. bounds: least x, least y, greatest x, greatest y.
+    """
+
+    job: JobState
+    space: str
+    version: str = ""
+    points: int = 0
+    sounds: int = 0
+    total: int = 0
+    sampled: bool = False
+    missing: int = 0
+    seed: int = 0
+    bounds: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    clusters: list[ClusterOut] = Field(default=[])
+    made_at: datetime | None = None
+
+
+class GroupsOut(Answer):
+    """A group for each sound on the map, in the order of its sounds: a number of `names`, -1 for none."""
+
+    names: list[Text]
+    groups: list[int]
+
+
+class ClosenessIn(Asked):
+    """A query whose closeness is to colour the map."""
+
+    items: list[ItemIn] = Field(min_length=1, max_length=MAX_ITEMS)
+    space: str | None = None

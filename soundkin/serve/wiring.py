@@ -9,6 +9,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Path, Request
 
+from soundkin.atlas import Atlas
 from soundkin.dedupe import Duplicates
 from soundkin.facade import Library
 from soundkin.serve.events import Counter
@@ -29,6 +30,7 @@ class Serving:
     max_upload_bytes: int
     uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS_AT_ONCE))
     duplicates: Job[Duplicates] = field(default_factory=lambda: Job("duplicates"))
+    map: Job[Atlas] = field(default_factory=lambda: Job("map"))
     closing: bool = False
 
 

@@ -1,0 +1,59 @@
+"""Tags from examples over HTTP: suggestions with their evidence, accepted or rejected, and taken back."""
+
+from __future__ import annotations
+
+# ruff: noqa: TC001 - FastAPI reads the annotations at run time
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from soundkin import tagging
+from soundkin.errors import InputError
+from soundkin.serve.models import MAX_PAGE, Tag
+from soundkin.serve.models_steer import ChangeOut, DecisionIn, SuggestionsOut
+from soundkin.serve.wiring import Lib
+
+router = APIRouter(tags=["tags"])
+
+
+@router.get("/suggestions")
+def suggestions(
+    library: Lib,
+    tag: Annotated[Tag, Query()],
+    space: str | None = None,
+    k: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+    text: Annotated[str, Query(max_length=500)] = "",
+    least: Annotated[float, Query(ge=0, le=1)] = 0.0,
+) -> SuggestionsOut:
+    """Return sounds that may bear a tag which some already bear; `text`: a query they must meet."""
+    found = tagging.suggest(library, tag, space=space, k=k, scope=text or None, least=least)
+    return SuggestionsOut.model_validate(found)
+
+
+@router.post("/suggestions/decisions")
+def decide(asked: DecisionIn, library: Lib) -> list[ChangeOut]:
+    """Accept and reject suggestions, one or many; each of the two is a change that can be taken back."""
+    if not asked.accept and not asked.reject:
+        raise InputError("no sounds", "sounds to accept or to reject", "choose some")
+    if both := set(asked.accept) & set(asked.reject):
+        raise InputError(f"'{min(both)}' is accepted and rejected", "one of the two", "decide")
+    made = []
+    if asked.accept:
+        made.append(tagging.accept(library, asked.tag, asked.accept))
+    if asked.reject:
+        made.append(tagging.reject(library, asked.tag, asked.reject))
+    return [ChangeOut.model_validate(change) for change in made]
+
+
+@router.get("/suggestions/decisions")
+def decisions(library: Lib) -> list[ChangeOut]:
+    """Return the latest changes, the last one first."""
+    return [ChangeOut.model_validate(change) for change in tagging.changes(library)]
+
+
+@router.delete("/suggestions/decisions/{change_id}")
+def take_back(change_id: str, library: Lib) -> ChangeOut:
+    """Take one change back; `last` is the last one."""
+    return ChangeOut.model_validate(
+        tagging.undo(library, None if change_id == "last" else change_id)
+    )
