@@ -48,7 +48,7 @@ def _with_words(snapshot: Snapshot, scope: Scope) -> npt.NDArray[np.bool_]:
     mask = np.ones(len(snapshot.ids), bool)
     spots = snapshot.spots
     for word, wanted in _both(scope.words, scope.not_words):
-        hit = spots.sounds_with(pc.match_substring(spots.text, word).to_numpy(zero_copy_only=False))
+        hit = spots.sounds_with(spots.containing(word))
         named = {tag for tag in snapshot.tags.names if word in folded(tag)}
         hit[snapshot.tags.sounds_with(named)] = True
         mask &= hit if wanted else ~hit

@@ -32,14 +32,12 @@ from soundkin.library.snapshot import (
     Snapshot,
     SpaceView,
     empty_snapshot,
-    runs_of,
-    starts_of,
 )
 from soundkin.library.spots import Spot, spots_from
 from soundkin.library.tables import vectors_table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from soundkin.library.store import Store
 
@@ -49,8 +47,8 @@ FRESH_S = 0.25
 """How long a snapshot is taken for the newest before the tables are looked at again."""
 
 LARGE, STALE_S, PAUSE = 100_000, 2.0, 4
-"""Segments from which on a library is looked at in the background, how old what is seen may be then, and
-how many times as long as a look takes nothing is looked at."""
+"""Segments from which on a library is looked at in the background, seconds that what is seen may be old
+then, and how many times as long as a look takes nothing is looked at."""
 
 ONLINE_FOR_S = 2.0
 """How long a root is taken to be where it was when last looked at."""
@@ -62,10 +60,14 @@ SPOT_COLUMNS = ("root_id", "path", "display", "sound_id", "state")
 
 
 class Catalogue:
-    """Keeps a `Snapshot` of a store fresh; safe to ask from many threads."""
+    """Keeps a `Snapshot` of a store fresh; safe to ask from many threads.
 
-    def __init__(self, store: Store) -> None:
+    on_look: called with what was seen in the background, to prepare what the next question needs.
+    """
+
+    def __init__(self, store: Store, on_look: Callable[[Snapshot], None] = lambda _: None) -> None:
         self.store = store
+        self.on_look = on_look
         self.indexes = Indexes(store)
         self._to_open: set[str] = set()
         self._lock = threading.Lock()
@@ -80,17 +82,18 @@ class Catalogue:
         """Return the library as of now; with `space_id`, that space's vectors are in it.
 
         What this process wrote is seen at once after `touch`, what others wrote within `FRESH_S`. A large
-        library is looked at in the background while questions come, and what others wrote is seen
-        a moment later; after `STALE_S` without a look a question waits for one.
+        library is looked at in the background while questions come: what others wrote is seen some
+        seconds later at most, for after a pause of `STALE_S` and more a question waits.
         """
-        old = self._snapshot
-        if old is not None and self._touches == self._seen_touches:
+        seen, old = self._seen_touches, self._snapshot  # in this order: what was seen is in it
+        if old is not None and self._touches == seen:
             age = time.monotonic() - self._looked_at
             if space_id is None or space_id in old.spaces:
                 if age < FRESH_S:
                     return old
-                if len(old.keys) > LARGE and age < max(STALE_S, 2 * PAUSE * self._took_s):
-                    if age > PAUSE * self._took_s:
+                pause = min(PAUSE * self._took_s, STALE_S)
+                if len(old.keys) > LARGE and age < STALE_S + pause:
+                    if age > pause:
                         self._look_soon()
                     return old
         with self._lock:
@@ -124,7 +127,7 @@ class Catalogue:
                         self._lock,
                         contextlib.suppress(SoundkinError),
                     ):  # told when next waited for
-                        self._look(None)
+                        self.on_look(self._look(None))
                 finally:
                     self._looking.release()
 
@@ -405,15 +408,12 @@ def _opened(
     lost = np.unique(sound[(sound >= 0) & ~there])
     sound[~there] = -1
     segment = snapshot.rows_of(np.where(sound < 0, -1, (sound << 32) | cached.seq))
-    owner = sound.astype(np.int32)
-    starts = starts_of(owner)
     loaded = frozenset(cached.loaded.tolist()) & counts.keys()
     X = Rows.of(np.empty((0, cached.near.dim), np.float32), cached.near.vectors)
     index = LiveIndex.of(space_id, X, segment >= 0, cached.near)
-    run = runs_of(owner, starts, len(snapshot.ids))
-    view = SpaceView(
-        space_id, index, owner, segment, cached.batch, starts, run, loaded, cached.name
-    )
+    owner = sound.astype(np.int32)
+    n_sounds = len(snapshot.ids)
+    view = SpaceView.of(index, owner, segment, cached.batch, loaded, n_sounds, cached.name)
     return view, lost
 
 
@@ -429,11 +429,7 @@ def _with_rows(
     if view is None:
         assert added is not None  # noqa: S101 - a first look reads all rows
         index = LiveIndex.of(space_id, Rows.of(added.X), np.ones(len(added.X), np.bool_))
-        starts = starts_of(added.sound)
-        run = runs_of(added.sound, starts, n_sounds)
-        return SpaceView(
-            space_id, index, added.sound, added.segment, added.batch, starts, run, loaded
-        )
+        return SpaceView.of(index, added.sound, added.segment, added.batch, loaded, n_sounds)
     sound, segment, batch = view.sound, view.segment, view.batch
     dead = np.flatnonzero(~snapshot.alive[sound] & (segment >= 0))
     if len(dead):
@@ -445,15 +441,5 @@ def _with_rows(
         segment = np.concatenate([segment, added.segment])
         batch = np.concatenate([batch, added.batch])
         X = added.X
-    starts = starts_of(sound)
-    return SpaceView(
-        view.space_id,
-        view.index.grown(X, dead),
-        sound,
-        segment,
-        batch,
-        starts,
-        runs_of(sound, starts, n_sounds),
-        loaded,
-        view.cache,
-    )
+    index = view.index.grown(X, dead)
+    return SpaceView.of(index, sound, segment, batch, loaded, n_sounds, view.cache)

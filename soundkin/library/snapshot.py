@@ -73,7 +73,7 @@ class SpaceView:
 
     sound (n,): ord of each row's sound; segment (n,): its row among the snapshot's segments, -1 for a
     forgotten sound's; batch (n,): the commit that brought it; a sound's rows lie together in a run,
-    `starts` says where each begins, `run` (by ord, -1 where none) which is a sound's. A row that was
+    `starts` and `ends` say where each lies, `run` (by ord, -1 where none) which is a sound's. A row that was
     forgotten before this process looked has no sound: -1. loaded: the batches that are in. cache: the
     file that the index came from, empty for none.
     """
@@ -84,20 +84,34 @@ class SpaceView:
     segment: npt.NDArray[np.int64]
     batch: npt.NDArray[np.int64]
     starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
     run: npt.NDArray[np.int32]
     loaded: frozenset[int]
     cache: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        index: LiveIndex,
+        sound: npt.NDArray[np.int32],
+        segment: npt.NDArray[np.int64],
+        batch: npt.NDArray[np.int64],
+        loaded: frozenset[int],
+        n_sounds: int,
+        cache: str = "",
+    ) -> SpaceView:
+        """Return a view over rows; n_sounds: how many ords have been given."""
+        starts = starts_of(sound)
+        ends = np.append(starts[1:], len(sound)) if len(starts) else starts
+        run = runs_of(sound, starts, n_sounds)
+        return cls(index.space_id, index, sound, segment, batch, starts, ends, run, loaded, cache)
 
     def rows_of(self, sound: int) -> npt.NDArray[np.int64]:
         """Return the rows of a sound, in time order; none when the space does not have it."""
         run = int(self.run[sound]) if sound < len(self.run) else -1
         if run < 0:
             return np.empty(0, np.int64)
-        return np.arange(self.starts[run], self.end_of(run), dtype=np.int64)
-
-    def end_of(self, run: int) -> int:
-        """Return where a run of rows ends."""
-        return int(self.starts[run + 1]) if run + 1 < len(self.starts) else len(self.sound)
+        return np.arange(self.starts[run], self.ends[run], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)

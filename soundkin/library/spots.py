@@ -96,6 +96,10 @@ class Spots:
         mask[self.sound[places]] = True
         return mask
 
+    def containing(self, word: str) -> npt.NDArray[np.bool_]:
+        """Return which places have a word, folded, somewhere in their path; (n,)."""
+        return containing(self.text, word)
+
     def ranks(self) -> npt.NDArray[np.int64]:
         """Return each sound's place in the order of file names, then paths; (n_sounds,)."""
         ranks = np.full(len(self.starts) - 1, len(self.starts), np.int64)
@@ -139,6 +143,43 @@ def spots_from(
         folders=folder.dictionary,
         text=pc.utf8_lower(whole),
     )
+
+
+SAMPLED = 97
+"""Every so many bytes one is looked at to know which are rare."""
+
+
+def containing(texts: pa.Array, word: str) -> npt.NDArray[np.bool_]:
+    """Return which texts contain a word; (n,). Some times as fast as Arrow's own search.
+
+    All texts are one stretch of bytes: the rarest byte of the word is looked for first, then the others
+    where it was found.
+
+    >>> containing(pa.array(["kick", "snare", "bo", "om"]), "oo").tolist()
+    [False, False, False, False]
+    """
+    mask = np.zeros(len(texts), np.bool_)
+    wanted = np.frombuffer(word.encode(), np.uint8)
+    if not len(wanted) or not len(texts):
+        mask[:] = not len(wanted)
+        return mask
+    _, ends, content = texts.buffers()
+    starts = np.frombuffer(ends, np.int32)[texts.offset :][: len(texts) + 1]
+    data = np.frombuffer(content, np.uint8)[starts[0] : starts[-1]] if content else wanted[:0]
+    last = len(data) - len(wanted)
+    if last < 0:
+        return mask
+    counts = np.bincount(data[::SAMPLED], minlength=256)[wanted]
+    order = np.argsort(counts, kind="stable").tolist()
+    found = data[order[0] : order[0] + last + 1] == wanted[order[0]]
+    if len(order) > 1:
+        found &= data[order[1] : order[1] + last + 1] == wanted[order[1]]
+    at = np.flatnonzero(found)
+    for other in order[2:]:
+        at = at[data[at + other] == wanted[other]]
+    text = np.searchsorted(starts, at + starts[0], side="right") - 1
+    mask[text[at + starts[0] + len(wanted) <= starts[text + 1]]] = True
+    return mask
 
 
 def folded(text: str) -> str:

@@ -65,6 +65,7 @@ __all__ = [
     "SearchResult",
     "Sense",
     "band_of",
+    "prepare",
     "rank",
     "rank_in",
     "spread",
@@ -73,6 +74,12 @@ __all__ = [
 
 MOST_TIES = 256
 """Sounds beyond those wanted that are measured when they are as close as the last one wanted."""
+
+
+def prepare(snapshot: Snapshot) -> None:
+    """Compute from a new snapshot what every question without a scope needs."""
+    for view in snapshot.spaces.values():
+        reach_of(snapshot, view, (), None)
 
 
 def rank(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from soundkin.search.answers import Part, Sense
     from soundkin.search.closeness import Mask, Runs, Scale
 
-NARROW = 20_000
+NARROW = 4_000
 """Rows in scope up to which all of them are compared."""
 
 DEPTH, DEPTH_OF_MANY, A_HIT, DEEPER = 48, 128, 4, 2

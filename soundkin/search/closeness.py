@@ -82,12 +82,7 @@ def scales_of(senses: Sequence[Sense]) -> tuple[list[Scale], tuple[float, float,
 
 def rows_of_runs(view: SpaceView, runs: Runs) -> tuple[Runs, Runs]:
     """Return the rows of some runs, run after run, and where each run begins among them."""
-    starts = view.starts[runs]
-    ends = (
-        np.append(view.starts, len(view.sound))[runs + 1]
-        if len(runs) > BLOCK
-        else np.fromiter((view.end_of(run) for run in runs.tolist()), np.int64, len(runs))
-    )
+    starts, ends = view.starts[runs], view.ends[runs]
     lengths = ends - starts
     begins = np.cumsum(lengths) - lengths
     rows = np.repeat(starts - begins, lengths) + np.arange(int(lengths.sum()))
@@ -156,7 +151,7 @@ def _scanned(view: SpaceView, Q: npt.NDArray[np.float32], allowed: Mask) -> npt.
             np.copyto(scores, NOTHING, where=~may)
         if len(scores[0]) > high - low:
             scores = np.maximum.reduceat(scores, starts[low:high] - starts[low], axis=1)
-        mean[low:high] = scores.mean(axis=0)
+        mean[low:high] = scores[0] if len(scores) == 1 else scores.mean(axis=0)
     return mean
 
 
