@@ -187,9 +187,9 @@ class Space:
         samples = _resampled(chunk, self.sample_rate)
         starts_s, ends_s = _ranges(chunk, self.window_s)
         valid = np.rint((ends_s - starts_s) * self.sample_rate).astype(np.int64)
-        valid = np.clip(valid, 1, self.window_samples)
+        valid = np.minimum(np.maximum(valid, 1), self.window_samples)
         starts = np.rint((starts_s - chunk.origin_s) * self.sample_rate).astype(np.int64)
-        return samples, np.clip(starts, 0, len(samples) - valid), valid
+        return samples, np.minimum(np.maximum(starts, 0), len(samples) - valid), valid
 
     def _gather(self, samples: Floats, starts: Ints, valid: Ints) -> Gathered:
         """Share frames where the lattice allows it, copy the other windows."""
@@ -305,7 +305,9 @@ def _resampled(chunk: Chunk, rate_hz: int) -> Floats:
 
     samples = resample(chunk.samples, chunk.rate_hz, rate_hz)
     missing = -(-len(chunk.samples) * rate_hz // chunk.rate_hz) - len(samples)
-    return np.pad(samples, (0, missing)) if missing > 0 else samples
+    if missing <= 0:
+        return samples
+    return np.concatenate([samples, np.zeros(missing, np.float32)])
 
 
 def _ranges(chunk: Chunk, window_s: float) -> tuple[npt.NDArray[np.float64], ...]:

@@ -45,6 +45,8 @@ Float32 = npt.NDArray[np.float32]
 
 BLOCK_FRAMES = 1 << 16
 BLOCK_SAMPLES = 1 << 20  # with very many channels, shorter blocks
+PROBE_FRAMES = 1 << 8
+"""What is asked for behind the last frame that the header names."""
 FLOOR_DB = -200.0
 MIN_DURATION_S = 0.001
 SLACK, SLACK_S = 0.02, 0.1
@@ -328,15 +330,22 @@ def _native_blocks(track: Track, n_frames: float) -> Iterator[Float32]:
     """The next `n_frames` frames in blocks (frames, channels), each good until the next."""
     channels = track.info.channels
     size = max(1, min(BLOCK_FRAMES, BLOCK_SAMPLES // channels))
-    shared = np.empty((size, channels), np.float32)
+    expected = track.info.frames
+    shared = np.empty((0, channels), np.float32)
+    taken = 0
     while n_frames > 0:
-        # a mono block is handed out as it is, so it must not be written over
-        out = np.empty((size, 1), np.float32) if channels == 1 else shared
-        n = track.read_into(out[: int(min(size, n_frames))])
+        room = size
+        if expected is not None and taken <= expected:  # a short sound needs no long block
+            room = min(size, max(PROBE_FRAMES, expected - taken))
+        if channels == 1 or len(shared) < room:
+            # a mono block is handed out as it is, so it must not be written over
+            shared = np.empty((room, channels), np.float32)
+        n = track.read_into(shared[: int(min(room, n_frames))])
         if not n:
             return
         n_frames -= n
-        yield out[:n]
+        taken += n
+        yield shared[:n]
 
 
 def _read_frames(track: Track, start_s: float, end_s: float | None) -> Float32:

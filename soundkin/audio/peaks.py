@@ -37,8 +37,9 @@ class PeakMeter:
         self.high = -np.inf
         self._width = 1
         self._n = 0
-        self._lows = np.empty(pairs * BINS_PER_PAIR, np.float32)
-        self._highs = np.empty(pairs * BINS_PER_PAIR, np.float32)
+        self._most = pairs * BINS_PER_PAIR
+        self._lows = np.empty(self._most + 1, np.float32)  # the last is for the one that is open
+        self._highs = np.empty(self._most + 1, np.float32)
         self._open_frames = 0
         self._open_low = np.inf
         self._open_high = -np.inf
@@ -50,7 +51,7 @@ class PeakMeter:
         self.frames += len(block)
         self.low = float(np.minimum(self.low, block.min()))  # unlike min(), keeps NaN in sight
         self.high = float(np.maximum(self.high, block.max()))
-        while self.frames > self._width * len(self._lows):
+        while self.frames > self._width * self._most:
             self._halve()
         rest = self._fill_open(block)
         n_bins = len(rest) // self._width
@@ -61,13 +62,13 @@ class PeakMeter:
         """Pairs (pairs, 2) of lowest and highest, 127 = full scale; what exceeds it is cut."""
         if not self.frames:
             return np.zeros((self.pairs, 2), np.int8)
-        # one bin more than there is, so that a stretch may end behind the last
-        lows = np.append(self._lows[: self._n], [self._open_low, np.inf]).astype(np.float32)
-        highs = np.append(self._highs[: self._n], [self._open_high, -np.inf]).astype(np.float32)
-        spans = _spans(self.frames, self._width, self.pairs)
-        low = np.minimum.reduceat(lows, spans)[::2]
-        high = np.maximum.reduceat(highs, spans)[::2]
-        return _to_int8(np.stack([low, high], axis=1))
+        n = self._n + 1
+        self._lows[self._n], self._highs[self._n] = self._open_low, self._open_high
+        bins = _bins(self.frames, self._width, self.pairs)
+        pairs = np.empty((self.pairs, 2), np.float32)
+        self._lows[:n].take(bins).min(axis=0, out=pairs[:, 0])
+        self._highs[:n].take(bins).max(axis=0, out=pairs[:, 1])
+        return _to_int8(pairs)
 
     def _fill_open(self, block: Float32) -> Float32:
         """Fill the bin that is not full yet; return what did not fit."""
@@ -113,15 +114,18 @@ def _fold(samples: Float32, width: int, extreme: np.ufunc) -> Float32:
     return samples
 
 
-def _spans(frames: int, width: int, pairs: int) -> npt.NDArray[np.int64]:
-    """First and last-but-one bin of every stretch, alternating, as `reduceat` wants them."""
-    borders = np.arange(pairs + 1, dtype=np.int64) * frames
-    first = borders[:-1] // pairs
-    last = np.maximum(-(-borders[1:] // pairs), first + 1)
-    return np.stack([first // width, -(-last // width)], axis=1).ravel()
+def _bins(frames: int, width: int, pairs: int) -> npt.NDArray[np.int64]:
+    """The bins of every stretch (most, pairs); the last of a short one repeated."""
+    border, rest = np.divmod(np.arange(pairs + 1, dtype=np.int64) * frames, pairs)
+    last = np.maximum(border[1:] + (rest[1:] > 0), border[:-1] + 1) - 1
+    first = border[:-1] >> (width.bit_length() - 1)  # a width is a power of two
+    last >>= width.bit_length() - 1
+    most = int((last - first).max()) + 1
+    return np.minimum(first + np.arange(most)[:, None], last)
 
 
 def _to_int8(values: Float32) -> npt.NDArray[np.int8]:
     scaled = np.rint(values * np.float32(FULL_SCALE))
-    clipped: npt.NDArray[np.float32] = np.clip(scaled, -FULL_SCALE, FULL_SCALE)
-    return clipped.astype(np.int8)
+    np.minimum(scaled, FULL_SCALE, out=scaled)
+    np.maximum(scaled, -FULL_SCALE, out=scaled)
+    return scaled.astype(np.int8)

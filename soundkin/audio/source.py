@@ -127,7 +127,7 @@ def byte_hash(path: Openable) -> str:
 
 
 def _pieces(source: Source) -> Iterator[bytes]:
-    while piece := source.read(CHUNK_BYTES):
+    while piece := source.read(min(CHUNK_BYTES, source.size + 1)):
         yield piece
 
 

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,6 +71,7 @@ _FINE, _STEPS = 500, 5  # steps in a second, in 10 ms, of the level that runs ov
 _BEFORE, _AFTER = 10, 2  # half seconds remembered before a window, and looked at behind it
 _NONE = -1.0  # in place of a half second that is not there
 _NOTHING = np.zeros(3)
+_NO_SAMPLES = np.empty(0, np.float32)
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -218,7 +220,7 @@ def block_power(samples: Floats, rate_hz: int, per_second: int = 100) -> Doubles
         body = samples[: whole * size].reshape(-1, size)
         sums[:whole] = np.einsum("ij,ij->i", body, body)
         sums[whole:] = np.square(samples[whole * size :]).sum(dtype=np.float64)
-    return sums / np.diff(edges)
+    return sums / (edges[1:] - edges[:-1])
 
 
 def _edge(block: int, rate_hz: int, per_second: int) -> int:
@@ -258,10 +260,21 @@ def _spans(
 ) -> Iterator[tuple[Floats, int, bool]]:
     """Gather blocks into stretches: samples with context, second they answer from, whether last."""
     begin = filled = 0
-    buffer = np.empty((chunk_s + 1 + margin) * rate_hz, np.float32)
+    blocks = map(_demand_mono, blocks)
+    head = next(blocks, _NO_SAMPLES)
+    room = (chunk_s + 1 + margin) * rate_hz
+    if len(head) <= room:
+        head = head.copy()  # it may be written over when the next is asked for
+        second = next(blocks, None)
+        if second is None:
+            if len(head):
+                yield head, 0, True
+            return
+        blocks = chain([head, second], blocks)
+    else:
+        blocks = chain([head], blocks)
+    buffer = np.empty(room, np.float32)
     for block in blocks:
-        if block.ndim != 1:
-            raise InputError(f"a block of shape {block.shape}", "(frames,)", "mix to mono first")
         taken = 0
         while taken < len(block):
             if filled == len(buffer):
@@ -277,6 +290,13 @@ def _spans(
             filled, taken = filled + n, taken + n
     if filled:
         yield buffer[:filled], begin, True
+
+
+def _demand_mono(block: Floats) -> Floats:
+    """Refuse a block with channels."""
+    if block.ndim != 1:
+        raise InputError(f"a block of shape {block.shape}", "(frames,)", "mix to mono first")
+    return block
 
 
 def _grid_rows(

@@ -34,6 +34,16 @@ __all__ = ["Heard", "Job", "Outcome", "Workers"]
 STARTUP_S = 120.0
 """How long a process may take to import its libraries on a busy machine."""
 
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    # memory between two files is kept: giving it back and taking it again costs more than reading a file
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
+    "MALLOC_TOP_PAD_": str(1 << 20),
+}
+
 _BOOT = """
 import importlib.util, sys
 spec = importlib.util.spec_from_file_location("soundkin", sys.argv.pop(1))
@@ -203,11 +213,7 @@ def _start(spaces: Sequence[str]) -> _Worker:
     """
     ours, theirs = socket.socketpair()
     slate, prints = Slate.lay(), scratch()
-    environment = os.environ | {
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-    }
+    environment = os.environ | _ENVIRONMENT
     here = str(soundkin.__file__)
     fds = [theirs.fileno(), slate.fd]
     command = [sys.executable, "-P", "-c", _BOOT, here, *map(str, fds), *spaces]

@@ -94,4 +94,4 @@ def test_memory_stays_the_same() -> None:
     for _ in range(300):
         meter.add(block)
         sizes.append(meter._lows.nbytes + meter._highs.nbytes)
-    assert set(sizes) == {2 * 4 * 16 * 800}
+    assert set(sizes) == {2 * 4 * (16 * 800 + 1)}
