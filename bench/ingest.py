@@ -1,13 +1,17 @@
 """How fast a folder becomes searchable, against decoding alone and against what people write today.
 
-    python bench/ingest.py [--runs 3] [--memory]
+    python bench/ingest.py [--runs 3] [--memory | --only-memory]
 
 Peers, in the same run, on the same files, with the same number of processes:
 floor    soundfile blocks -> mono -> soxr stream at 16 kHz, nothing else
 librosa  librosa.load(sr=16000) + librosa.feature.mfcc per file (`pip install librosa`)
 
---memory also indexes 20,000 small files and one recording of 12 hours and prints the peak memory of
-the process and of its workers.
+CPU seconds are those of all processes, start included. They tell what a busy machine cannot: what the
+work costs. `--jobs 1`: CPU seconds over seconds, which say how many cores it takes in truth.
+
+--memory also indexes 20,000 small files and one recording of 12 hours, each in a process of its own, and
+follows the resident memory of that process and its workers together: the peak, and the highest of the
+second half against that of the first.
 """
 
 from __future__ import annotations
@@ -16,11 +20,12 @@ import argparse
 import multiprocessing
 import os
 import resource
-import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -70,14 +75,29 @@ def pooled(pool: ProcessPoolExecutor, work: object, paths: list[str]) -> float:
     return time.perf_counter() - started
 
 
-def indexed(folder: Path) -> tuple[float, float]:
-    """Seconds that a fresh library takes for the folder, worker start included; seconds of sound."""
+def cpu_s(work: Callable[[str], float], paths: list[str]) -> float:
+    """CPU seconds that this one process takes for all the files."""
+    started = time.process_time()
+    for path in paths:
+        work(path)
+    return time.process_time() - started
+
+
+def spent_s() -> float:
+    """CPU seconds of this process and of those that it has waited for."""
+    use = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(part.ru_utime + part.ru_stime for part in use)
+
+
+def indexed(folder: Path, jobs: int = CORES) -> tuple[float, float, float]:
+    """Seconds and CPU seconds that a fresh library takes, worker start included; seconds of sound."""
     with tempfile.TemporaryDirectory() as here, Library.open(Path(here) / "library") as library:
-        started = time.perf_counter()
-        report = library.add(folder)
+        started, spent = time.perf_counter(), spent_s()
+        report = library.add(folder, jobs=jobs)
         elapsed = time.perf_counter() - started
-        assert not report.failed, report
-        return elapsed, report.seconds_of_sound
+        if report.embedded == 0:
+            raise SystemExit(f"nothing was indexed: {report}")
+        return elapsed, spent_s() - spent, report.seconds_of_sound
 
 
 def long_files(folder: Path, suffix: str, *, n: int, minutes: float) -> None:
@@ -122,9 +142,11 @@ def compare(name: str, folder: Path, runs: int) -> list[object]:
         str(path) for path in sorted(folder.rglob("*")) if path.suffix in {".wav", ".flac", ".ogg"}
     ]
     n_librosa = min(len(paths), 400)
-    times: dict[str, list[float]] = {"floor": [], "librosa": [], "soundkin": []}
+    peers = ("floor", "librosa", "soundkin", "floor cpu", "soundkin cpu", "one", "one cpu")
+    times: dict[str, list[float]] = {peer: [] for peer in peers}
     sound_s = 0.0
     context = multiprocessing.get_context("spawn")
+    indexed(folder)  # what is imported once is not counted
     with ProcessPoolExecutor(CORES, mp_context=context) as pool:
         list(pool.map(librosa_mfcc, paths[:CORES]))  # imports and compilation are not counted
         list(pool.map(floor, paths[:CORES]))
@@ -132,9 +154,15 @@ def compare(name: str, folder: Path, runs: int) -> list[object]:
             times["floor"].append(pooled(pool, floor, paths))
             scale = len(paths) / n_librosa
             times["librosa"].append(pooled(pool, librosa_mfcc, paths[:n_librosa]) * scale)
-            elapsed, sound_s = indexed(folder)
+            elapsed, spent, sound_s = indexed(folder)
             times["soundkin"].append(elapsed)
+            times["soundkin cpu"].append(spent)
+            times["floor cpu"].append(cpu_s(floor, paths))
+            elapsed, spent, _ = indexed(folder, jobs=1)
+            times["one"].append(elapsed)
+            times["one cpu"].append(spent)
     middle = {peer: statistics.median(values) for peer, values in times.items()}
+    cores = statistics.median(c / w for c, w in zip(times["one cpu"], times["one"], strict=True))
     return [
         name,
         len(paths),
@@ -143,7 +171,9 @@ def compare(name: str, folder: Path, runs: int) -> list[object]:
         f"{len(paths) / middle['soundkin']:.0f}",
         f"{sound_s / middle['floor']:.0f}x",
         f"{middle['floor'] / middle['soundkin']:.2f}",
+        f"{middle['floor cpu'] / middle['soundkin cpu']:.2f}",
         f"{middle['librosa'] / middle['soundkin']:.1f}",
+        f"{cores:.2f}",
     ]
 
 
@@ -162,33 +192,63 @@ def memory(folder: Path) -> list[list[object]]:
     with soundfile.SoundFile(half / "12_hours.flac", "w", 22_050, 1, "PCM_16") as file:
         for i in range(12 * 60):
             file.write(np.roll(minute, 997 * i) * (0.5 + 0.5 * np.sin(i)))
-    rows = []
-    for name, where in (("20,000 one-shots", many), ("one 12-hour file", half)):
-        code = (
-            "import resource, sys, tempfile, time; from soundkin import Library\n"
-            "with tempfile.TemporaryDirectory() as here, Library.open(here + '/library') as library:\n"
-            "    started = time.perf_counter(); report = library.add(sys.argv[1])\n"
-            "    peak = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]\n"
-            "    print(report.embedded, report.segments, *peak, report.seconds_of_sound, time.perf_counter() - started)\n"
-        )
-        import subprocess
+    return [
+        [name, *_followed(where)]
+        for name, where in (("20,000 one-shots", many), ("one 12-hour file", half))
+    ]
 
-        out = subprocess.run(
-            [sys.executable, "-c", code, str(where)], check=True, capture_output=True, text=True
-        )
-        n, segments, own, child, sound_s, took = map(float, out.stdout.split())
-        rows.append(
-            [
-                name,
-                int(n),
-                int(segments),
-                f"{own:.0f}",
-                f"{child:.0f}",
-                f"{sound_s / took:.0f}x",
-                f"{n / took:.0f}",
-            ]
-        )
-    return rows
+
+_CHILD = """
+import sys, tempfile, time
+from soundkin import Library
+
+with tempfile.TemporaryDirectory() as here, Library.open(here + "/library") as library:
+    started = time.perf_counter()
+    report = library.add(sys.argv[1])
+    took = time.perf_counter() - started
+    print(report.embedded, report.segments, report.seconds_of_sound, took)
+"""
+
+
+def _followed(where: Path) -> list[object]:
+    """Index a folder in a process of its own and look at its memory ten times a second."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", _CHILD, str(where)], stdout=subprocess.PIPE, text=True
+    )
+    seen: list[float] = []
+    while child.poll() is None:
+        seen.append(resident_mb(child.pid))
+        time.sleep(0.1)
+    if child.returncode:
+        raise SystemExit(f"indexing {where.name} ended with status {child.returncode}")
+    assert child.stdout is not None
+    n, segments, sound_s, took = map(float, child.stdout.read().split())
+    seen = seen[len(seen) // 10 :]  # the first tenth is imports
+    first, second = max(seen[: len(seen) // 2]), max(seen[len(seen) // 2 :])
+    return [
+        int(n),
+        int(segments),
+        f"{max(seen):.0f}",
+        f"{first:.0f}",
+        f"{second:.0f}",
+        f"{sound_s / took:.0f}x",
+        f"{n / took:.0f}",
+    ]
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of a process and all below it, what they share counted once a process."""
+    total = 0.0
+    waiting = [pid]
+    while waiting:
+        here = Path(f"/proc/{waiting.pop()}")
+        try:
+            total += int((here / "statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+            for task in (here / "task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return total
 
 
 def main() -> None:
@@ -198,50 +258,56 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--only-memory", action="store_true")
     options = parser.parse_args()
-    here = Path(tempfile.mkdtemp())
-    try:
-        long_files(here / "wav", ".wav", n=6, minutes=20)
-        long_files(here / "flac", ".flac", n=6, minutes=20)
-        one_shots(here / "shots", 4_000)
-        rows = [
-            compare("long WAV, 44.1 kHz stereo", here / "wav", options.runs),
-            compare("long FLAC, 44.1 kHz stereo", here / "flac", options.runs),
-            compare("one-shots, 0.1-1 s WAV", here / "shots", options.runs),
-        ]
-        data = os.environ.get("SOUNDKIN_DATA")
-        if data:
-            rows.append(compare("development data, all", Path(data), options.runs))
-        columns = [
-            "files",
-            "n",
-            "minutes",
-            "Soundkin",
-            "files/s",
-            "floor",
-            "rate / floor",
-            "times librosa",
-        ]
-        body = (
-            f"`python bench/ingest.py`: {machine(CORES)} {CORES} processes each, medians of {options.runs} runs taken in "
-            "turn. Soundkin: `Library.add` into a fresh library, process start, hashing, grid, mfcc, peaks and commits "
-            "included. Floor: decode + mono + resample to 16 kHz alone. librosa: `load` + `feature.mfcc` per file.\n\n"
-            + table(columns, rows)
-        )
-        if options.memory:
-            body += (
-                "\n\nPeak resident memory (MB) of the process and of its largest worker:\n\n"
-                + table(
-                    ["library", "sounds", "segments", "process", "worker", "real time", "files/s"],
-                    memory(here),
-                )
+    with tempfile.TemporaryDirectory() as folder:
+        if not options.only_memory:
+            speed(Path(folder), options.runs)
+        if options.memory or options.only_memory:
+            columns = ["library", "sounds", "segments", "peak", "first half", "second half"]
+            body = (
+                f"`python bench/ingest.py --only-memory`: {machine(CORES)} Resident memory (MB) of the indexing "
+                "process and its workers together, looked at ten times a second: its peak, and the highest of "
+                "the first and of the second half of the run.\n\n"
             )
-        write_section("Ingest", body)
-    finally:
-        shutil.rmtree(here)
-    print(
-        f"peak memory of this benchmark: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
+            rows = memory(Path(folder))
+            write_section("Ingest, memory", body + table([*columns, "real time", "files/s"], rows))
+
+
+def speed(here: Path, runs: int) -> None:
+    """Measure how fast, and write the section."""
+    long_files(here / "wav", ".wav", n=6, minutes=20)
+    long_files(here / "flac", ".flac", n=6, minutes=20)
+    one_shots(here / "shots", 4_000)
+    rows = [
+        compare("long WAV, 44.1 kHz stereo", here / "wav", runs),
+        compare("long FLAC, 44.1 kHz stereo", here / "flac", runs),
+        compare("one-shots, 0.1-1 s WAV", here / "shots", runs),
+    ]
+    data = os.environ.get("SOUNDKIN_DATA")
+    if data:
+        rows.append(compare("development data, all", Path(data), runs))
+    columns = [
+        "files",
+        "n",
+        "minutes",
+        "Soundkin",
+        "files/s",
+        "floor",
+        "rate / floor",
+        "by CPU seconds",
+        "times librosa",
+        "cores at --jobs 1",
+    ]
+    body = (
+        f"`python bench/ingest.py`: {machine(CORES)} {CORES} processes each, medians of {runs} runs taken in "
+        "turn. Soundkin: `Library.add` into a fresh library, process start, hashing, grid, mfcc, peaks, commits "
+        "and the borders of the bands included. Floor: decode + mono + resample to 16 kHz alone. By CPU seconds: "
+        "what the floor costs in one process over what Soundkin costs in all of its. librosa: `load` + "
+        "`feature.mfcc` per file. Cores at --jobs 1: CPU seconds over seconds (asked: 1.2 and less).\n\n"
+        + table(columns, rows)
     )
+    write_section("Ingest", body)
 
 
 if __name__ == "__main__":
