@@ -182,8 +182,8 @@ class Indexes:
     ) -> Cached | None:
         """Build the index of a view, or append to it, and keep it; None while another process does.
 
-        A target asks for a build from the start and for the fastest way to that recall; it is measured
-        on so many of the view's own rows.
+        A target asks for a build from the start, with the least effort that gives that recall on so many
+        of the view's own rows.
         """
         lock = self._store.path / "locks" / f"index-{view.space_id}"
         with contextlib.ExitStack() as stack:
@@ -307,11 +307,8 @@ def _built(snapshot: Snapshot, view: SpaceView, target: float, n_queries: int) -
     wish = snapshot.settings.get(setting_key(view.space_id), {})
     wished = target or float(wish.get("target", TARGET))
     kind, _ = choose(*X.shape)
-    settings: dict[str, Any] = {}
-    if kind == "ann":
-        method = "measured" if target else str(wish.get("method", ""))
-        settings = {"target": wished} | ({"method": method} if method else {})
-    near = build(kind, X, space_id=view.space_id, **settings)
+    unmeasured = {"target": 0.0} if kind == "ann" else {}  # it is measured here
+    near = build(kind, X, space_id=view.space_id, **unmeasured)
     tune(near, wished, n_queries=n_queries)
     return _cached(near, snapshot, view, rows)
 

@@ -76,6 +76,7 @@ class Rows:
         which = np.asarray(which)
         if which.dtype == np.bool_:
             which = np.flatnonzero(which)
+        which = np.where(which < 0, which + len(self), which)
         later = which >= first
         if not later.any():
             return np.asarray(self.base[which])

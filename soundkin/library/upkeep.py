@@ -83,7 +83,6 @@ class Upkeep:
             if stats["tuned"]["recall"] >= recall:
                 wish = {
                     "kind": stats["kind"],
-                    "method": stats.get("method", ""),
                     "target": recall,
                     "effort": stats["tuned"]["effort"],
                     "recall": stats["tuned"]["recall"],
