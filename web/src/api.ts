@@ -1,5 +1,6 @@
 // The server's API. Its types are made from /api/openapi.json: see wire.ts.
 
+import { type MapPoints, parsePoints } from "./map-points";
 import type * as wire from "./wire";
 
 export type * from "./wire";
@@ -159,4 +160,25 @@ export function tellApart(soundIds: string[]): Promise<wire.Changed> {
 export function joinAgain(soundIds: string[]): Promise<wire.Changed> {
   const params = new URLSearchParams(soundIds.map((id) => ["sound_id", id]));
   return json(`/api/duplicates/apart?${params}`, { method: "DELETE" });
+}
+
+export function map(): Promise<wire.MapOut> {
+  return json("/api/map");
+}
+
+export function makeMap(): Promise<wire.JobState> {
+  return json("/api/map", send("POST", {}));
+}
+
+export async function mapPoints(of: wire.MapOut): Promise<MapPoints> {
+  const response = await ask("/api/map/points");
+  return parsePoints(await response.arrayBuffer(), of.points, of.sounds, of.version);
+}
+
+export function mapGroups(by: string): Promise<wire.GroupsOut> {
+  return json(`/api/map/groups?by=${by}`);
+}
+
+export async function mapCloseness(items: wire.ItemIn[]): Promise<Uint8Array> {
+  return new Uint8Array(await (await ask("/api/map/closeness", send("POST", { items }))).arrayBuffer());
 }

@@ -21,12 +21,13 @@ export class Audition {
     return this.#slices.get(soundId, startS, endS);
   }
 
-  /** Play a row's own range, or from a second of it to the end of the sound. */
-  play(row: Row, fromS: number | null = null): void {
+  /** Play a row's own range (`hoverFadeS`: only as long as the pointer rests on it, faded in so long), or from a second of it to the end of the sound. */
+  play(row: Row, fromS: number | null = null, hoverFadeS: number | null = null): void {
     const startS = fromS === null ? row.startS : Math.min(fromS, row.durationS - LEAST_S);
     const endS = fromS === null ? row.endS : row.durationS;
     const load = (from: number, to: number) => this.samples(row.soundId, from, to);
-    void this.player.play({ key: row.key, soundId: row.soundId, name: row.name, startS, endS, load });
+    const hovered = hoverFadeS === null ? {} : { hovered: true, fadeS: hoverFadeS };
+    void this.player.play({ key: row.key, soundId: row.soundId, name: row.name, startS, endS, load, ...hovered });
   }
 
   /** Play a sound of the library from a second of it to its end. */

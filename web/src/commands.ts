@@ -16,6 +16,7 @@ export interface Actions {
   surprise: () => void;
   record: () => void;
   open: () => void;
+  find: () => void;
   favourite: () => void;
   unfold: (open: boolean) => void;
   search: () => void;
@@ -40,6 +41,7 @@ export function commandsOf(actions: Actions): Command[] {
     { keys: ["x"], label: "surprise: a sound drawn by lot", run: actions.surprise },
     { keys: ["r"], label: "record from the microphone; again: search now", run: actions.record },
     { keys: ["Enter"], label: "open or close the sound's own page", run: actions.open },
+    { keys: ["m"], label: "find this sound on the map", run: actions.find },
     { keys: ["f"], label: "favourite on and off", run: actions.favourite },
     { keys: ["ArrowRight"], label: "show further hits in this sound", run: () => actions.unfold(true) },
     { keys: ["ArrowLeft"], label: "fold them again", run: () => actions.unfold(false) },

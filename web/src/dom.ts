@@ -27,6 +27,11 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** A label with a short form for narrow screens. */
+export function short(wide: string, narrow: string): HTMLElement[] {
+  return [el("span", { class: "wide" }, wide), el("span", { class: "narrow" }, narrow)];
+}
+
 /** Set text only where it differs, so that screen readers and layout are left in peace. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;

@@ -102,7 +102,7 @@ function spaces(indexes: readonly api.SpaceOut[]): HTMLElement {
       {},
       el("strong", {}, space.name),
       el("span", { class: "numbers dim" }, countOf(space.vectors, "vector")),
-      el("span", { class: "dim" }, space.indexed.said),
+      el("span", { class: "dim" }, `${space.indexed.kind}: ${space.indexed.why} · ${space.indexed.said}`),
     ),
   );
   return el("ul", { class: "spaces" }, ...lines);

@@ -5,7 +5,7 @@ import { Page } from "./page";
 declare global {
   interface Window {
     /** What the page does right now, for tests and for reports of what went wrong. */
-    soundkin: { inspect: () => unknown };
+    soundkin: { inspect: () => unknown; pixelsOf: (segmentId: string) => [number, number] | null };
   }
 }
 
@@ -14,6 +14,7 @@ if (!host) throw new Error("index.html has no #page");
 const page = new Page(host);
 
 window.soundkin = {
+  pixelsOf: (segmentId) => page.mapSide.map.pixelsOf(segmentId),
   inspect: () => ({
     view: page.navigator.view,
     selected: page.results.row(),
@@ -27,6 +28,8 @@ window.soundkin = {
     },
     positionS: page.player.positionS,
     loop: page.player.loop,
+    map: page.mapSide.map.state,
+    duplicate: page.duplicates.heard,
     microphone: page.microphone.state,
     output: page.player.measure(),
   }),

@@ -1,9 +1,10 @@
 // The page put together: a view of the navigator becomes rows, a selected row is heard.
 
 import * as api from "./api";
+import { Cards } from "./cards";
 import { commandsOf } from "./commands";
 import { el } from "./dom";
-import { DropStore, listenDrop } from "./drop";
+import { listenDrop } from "./drop";
 import { DuplicatesView } from "./duplicates-view";
 import { dropAgain, nobodyElse, noneClose, nothingFound, wentWrong } from "./empty";
 import { find, type Found, HITS, NONE, surprise } from "./finder";
@@ -13,20 +14,20 @@ import { keySheet } from "./key-sheet";
 import { focusOf, Keys } from "./keys";
 import { emptyLibrary, LibraryPanel } from "./library-panel";
 import { LibraryWatch } from "./library-watch";
+import { MapSide } from "./map-side";
 import { Microphone } from "./microphone";
 import { browserPlace, Navigator } from "./navigator";
 import { Notice } from "./notice";
-import { addPart, changePart, partsOf, removePart } from "./parts";
+import { addPart, partsOf } from "./parts";
 import { PeakStore } from "./peaks";
 import { PlayerBar } from "./player-bar";
 import { QueryBar } from "./query-bar";
-import { QueryPanel } from "./query-panel";
+import { QuerySide } from "./query-side";
 import { FAVOURITE, Results } from "./results";
 import { HitRows, type Row } from "./rows";
 import { SoundView } from "./sound-view";
-import { type Cut, EMPTY, isFiltered, isSimilar, sameRows, similarTo, UNFILTERED, type View } from "./state";
+import { type Cut, isFiltered, isSimilar, sameRows, similarTo, UNFILTERED, type View } from "./state";
 import { Steering } from "./steering";
-import { Subjects } from "./subject";
 import { themeSwitch } from "./theme";
 
 const AT_MS = 150;
@@ -35,6 +36,7 @@ export class Page {
   readonly navigator = new Navigator(browserPlace());
   readonly results: Results;
   readonly hearing: Hearing;
+  readonly mapSide: MapSide;
   readonly microphone = new Microphone({
     onTake: (file) => void this.drop(file),
     onError: (text) => this.#notice.say(text),
@@ -45,11 +47,10 @@ export class Page {
     onError: (error) => this.#notice.tell(error),
   });
   #peaks = new PeakStore(api.peaks);
-  #subjects: Subjects;
-  #drops = new DropStore();
+  #cards = new Cards();
   #notice = new Notice();
   #bar: QueryBar;
-  #query: QueryPanel;
+  #query: QuerySide;
   #steering: Steering;
   #sound: SoundView;
   #playerBar: PlayerBar;
@@ -57,9 +58,9 @@ export class Page {
   #panel = new LibraryPanel();
   #keys: Keys;
   #sheet: HTMLDialogElement;
+  #stage = el("main", { class: "stage" });
   #found: Found = NONE;
   #search = new AbortController();
-  #chosen = 0;
   #shownDrop: number | null = null;
   #atTimer = 0;
 
@@ -77,16 +78,14 @@ export class Page {
       onFolder: (folder) => this.#narrow({ folders: [folder] }),
       onTag: (tag) => this.#narrow({ tags: [...new Set([...navigator.view.tags, tag])] }),
     });
-    this.#query = new QueryPanel({
-      onCut: (cut) => navigator.go(changePart(navigator.view, this.#chosen, { cut })),
-      onPlay: (cut) => this.#playQuery(cut),
-      onClear: () => this.#narrow({ like: [], drop: null, cut: null, least: null, different: false }),
-      onChoose: (index) => this.#choosePart(index),
-      onWeight: (index, weight) => navigator.go(changePart(navigator.view, index, { weight })),
-      onRemove: (index) => navigator.go(removePart(navigator.view, index)),
+    this.#query = new QuerySide(navigator, this.#cards, this.#peaks);
+    this.hearing = new Hearing(this.results, this.#query.panel);
+    this.#query.hearWith(this.hearing);
+    this.mapSide = new MapSide(this.#cards, this.hearing, {
+      onView: (change) => navigator.go({ ...navigator.view, ...change }),
+      onPoints: () => this.#ring(),
+      onError: tell,
     });
-    this.hearing = new Hearing(this.results, this.#query);
-    this.#subjects = new Subjects(this.hearing.audition, this.#peaks);
     this.#bar = new QueryBar(
       {
         onText: (text) => this.#text(text),
@@ -126,14 +125,15 @@ export class Page {
     });
     this.#keys = this.#bindKeys();
     this.#sheet = keySheet(this.#keys);
+    this.#stage.append(this.mapSide.map.root, this.results.root, this.duplicates.root, this.#sound.root);
     host.append(
       el("h1", { class: "unseen" }, "Soundkin"),
       this.#bar.root,
       this.#watch.progress.root,
       this.microphone.root,
-      this.#query.root,
+      this.#query.panel.root,
       this.#steering.root,
-      el("main", { class: "stage" }, this.results.root, this.duplicates.root, this.#sound.root),
+      this.#stage,
       this.#watch.news,
       this.#playerBar.root,
       this.#notice.root,
@@ -157,6 +157,7 @@ export class Page {
         if (view.least !== before.least) this.#least(view.least);
         if (view.at !== (this.results.row()?.key ?? null)) this.results.show(this.#found.source, view.at);
       }
+      if (view.show !== before.show) void this.#query.show();
       this.#showNow();
     });
     player.onChange = () => this.#showNow();
@@ -179,11 +180,12 @@ export class Page {
     this.#watch.news.hidden = true;
     this.results.busy(true);
     this.#shownDrop = this.navigator.dropNumber;
-    const dropped = this.#drops.get(this.#shownDrop);
-    this.#chosen = Math.max(0, Math.min(this.#chosen, partsOf(view).length - 1));
-    void this.#showQuery();
+    void this.#query.show();
+    const onLoad = () => this.results.refresh();
     try {
-      const found = await find(view, dropped, search.signal, () => this.results.refresh());
+      const found = view.lasso.length
+        ? await this.mapSide.picked(view.lasso, onLoad)
+        : await find(view, this.#query.dropped, search.signal, onLoad);
       if (search.signal.aborted) return;
       this.#showRows(found, view);
     } catch (error) {
@@ -202,19 +204,14 @@ export class Page {
       this.#notice.say(`${file.name} is larger than ${Math.floor(most / 2 ** 20)} MB. Cut out the moment you look for, or index it.`);
       return;
     }
-    this.player.stop();
-    const buffer = await file.arrayBuffer().then((data) => this.player.decode(data)).catch(() => null);
-    const dropNumber = this.#drops.add({ file, buffer });
-    const { space, mix, folders, notFolders, tags, notTags, show } = this.navigator.view;
-    const kept = { space, mix, folders, notFolders, tags, notTags, show };
-    this.#chosen = 0;
-    this.navigator.go({ ...EMPTY, ...kept, drop: file.name }, { dropNumber });
+    await this.#query.drop(file);
   }
 
   select(index: number, play: boolean): void {
     this.results.select(index);
     if (!this.results.row()) return;
     this.hearing.selected(play);
+    this.#ring();
     this.#showNow();
     clearTimeout(this.#atTimer);
     this.#atTimer = window.setTimeout(() => this.#remember(), AT_MS);
@@ -251,6 +248,7 @@ export class Page {
       add: (weight) => withRow((row) => this.#add(row, weight))(),
       surprise: () => void this.#surprise().catch((error: unknown) => this.#notice.tell(error)),
       open: () => this.#open(),
+      find: withRow((row) => this.#findOnMap(row)),
       record: () => this.microphone.toggle(),
       favourite: withRow((row) => void this.#favourite(row)),
       unfold: (open) => withRow((row) => this.#further(row, open))(),
@@ -275,6 +273,9 @@ export class Page {
     this.#steering.show(view);
     this.results.root.hidden = view.show === "duplicates";
     this.duplicates.show(view.show === "duplicates");
+    this.mapSide.show(view);
+    this.#stage.dataset["show"] = view.show;
+    this.#ring();
     void this.#sound.show(view.sound, view.space);
   }
 
@@ -315,27 +316,9 @@ export class Page {
 
   #redraw(): void {
     this.results.refresh();
-    this.#query.draw();
+    this.#query.panel.draw();
+    this.mapSide.map.redraw();
     this.#sound.redraw();
-  }
-
-  async #showQuery(): Promise<void> {
-    const { view, dropNumber } = this.navigator;
-    const { signal } = this.#search;
-    const parts = partsOf(view);
-    const part = parts[this.#chosen];
-    const again = () => signal.aborted || void this.#showQuery();
-    const dropped = this.#drops.get(dropNumber);
-    const subject = part ? await this.#subjects.of(part, dropped, dropNumber, again).catch(() => null) : null;
-    const cards = await this.#subjects.cards(parts, view.drop ?? "");
-    if (signal.aborted) return;
-    this.#query.showParts(cards, this.#chosen);
-    this.#query.show(view.show === "duplicates" ? null : subject);
-  }
-
-  #choosePart(index: number): void {
-    this.#chosen = index;
-    void this.#showQuery();
   }
 
   // -- going somewhere --------------------------------------------------------------------------------
@@ -353,7 +336,7 @@ export class Page {
   }
 
   #similar(row: Row): void {
-    this.#chosen = 0;
+    this.#query.choose(0);
     this.navigator.go(similarTo(this.navigator.view, row.soundId, cutOf(row)));
   }
 
@@ -366,7 +349,7 @@ export class Page {
     }
     const before = partsOf(view).length;
     if (!before) return this.#similar(row);
-    this.#chosen = before;
+    this.#query.choose(before);
     this.navigator.go(addPart(view, row.soundId, cutOf(row), weight));
   }
 
@@ -374,7 +357,7 @@ export class Page {
     const { view } = this.navigator;
     const sound = await surprise(view, new AbortController().signal);
     if (!sound) return;
-    this.#chosen = 0;
+    this.#query.choose(0);
     this.navigator.go(similarTo(view, sound.sound_id, null));
     if (this.hearing.autoplay) this.hearing.playQuery(sound.name, { startS: 0, endS: sound.duration_s }, sound.sound_id, null);
   }
@@ -390,7 +373,23 @@ export class Page {
     }
   }
 
+  /** Ring the selected sound on the map, else the one whose page is open. */
+  #ring(): void {
+    const { view } = this.navigator;
+    if (view.show !== "map") return;
+    const row = this.results.row();
+    const isSegment = row !== null && row.key !== row.soundId;
+    this.mapSide.map.ring(row?.soundId ?? view.sound, isSegment ? row.key : null);
+  }
+
+  #findOnMap(row: Row): void {
+    this.navigator.go({ ...this.navigator.view, show: "map" });
+    this.mapSide.find(row.soundId);
+    this.#ring();
+  }
+
   #setTags(soundId: string, tags: readonly string[]): void {
+    this.#cards.forget(soundId);
     this.#found.source?.setTags(soundId, tags);
     this.results.refresh();
   }
@@ -430,13 +429,6 @@ export class Page {
     this.results.select(0);
     this.hearing.playOrStop();
     this.select(0, false);
-  }
-
-  #playQuery(cut: Cut): void {
-    const { view, dropNumber } = this.navigator;
-    const part = partsOf(view)[this.#chosen];
-    const dropped = part?.soundId === null ? this.#drops.get(dropNumber) : null;
-    this.hearing.playQuery(view.drop ?? "the query", cut, part?.soundId ?? null, dropped);
   }
 
   #showNow(): void {

@@ -7,6 +7,10 @@ export interface Take {
   name: string;
   startS: number;
   endS: number;
+  /** Heard because the pointer rests on it, as long as it does. */
+  hovered?: boolean;
+  /** How long it fades in; 2 ms unless told. */
+  fadeS?: number;
   /** Exactly the samples from `startS` to `endS`. */
   load(startS: number, endS: number): Promise<AudioBuffer>;
 }
@@ -87,7 +91,7 @@ export class Player {
       this.#voice = voice;
       const whenS = context.currentTime + 0.004;
       gain.gain.setValueAtTime(0, whenS);
-      gain.gain.linearRampToValueAtTime(1, whenS + FADE_IN_S);
+      gain.gain.linearRampToValueAtTime(1, whenS + (take.fadeS ?? FADE_IN_S));
       this.#schedule(voice, 0, whenS, piece);
       this.onChange();
     } catch (error) {

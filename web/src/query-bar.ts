@@ -1,6 +1,6 @@
 // The bar on top: one box for words, a button for a file, and the filters that are on.
 
-import { el } from "./dom";
+import { el, short } from "./dom";
 import { isSimilar, type Show, type View } from "./state";
 
 export interface BarEvents {
@@ -51,7 +51,7 @@ export class QueryBar {
     this.#box.addEventListener("keydown", (event) => this.#onKey(event));
     this.#file = el("input", { type: "file", accept: "audio/*,video/*", hidden: true });
     this.#file.addEventListener("change", () => this.#choose());
-    const choose = el("button", { type: "button", title: "Or drop a file anywhere on the page" }, "Choose a sound");
+    const choose = el("button", { type: "button", title: "Or drop a file anywhere on the page", aria: { label: "Choose a sound" } }, ...short("Choose a sound", "File"));
     choose.addEventListener("click", () => this.choose());
     this.#library.addEventListener("click", () => events.onLibrary());
     const record = el("button", { type: "button", title: "Search with a sound from the microphone" }, "Record");
@@ -102,8 +102,15 @@ export class QueryBar {
       ...view[on].map((value) => this.#chip(view, `${word} ${value}`, value, on, off)),
       ...view[off].map((value) => this.#chip(view, `not ${word} ${value}`, value, off, on)),
     ]);
+    if (view.lasso.length) chips.push(this.#outlineChip(view));
     this.#chips.replaceChildren(...chips);
     this.#chips.hidden = chips.length === 0;
+  }
+
+  #outlineChip(view: View): HTMLLIElement {
+    const remove = el("button", { type: "button", class: "plain", aria: { label: "Remove the outline on the map" } }, "✕");
+    remove.addEventListener("click", () => this.#events.onView({ ...view, lasso: [], at: null }));
+    return el("li", {}, "outlined on the map", remove);
   }
 
   /** A filter: its words turn it to the opposite, its cross takes it off. */

@@ -192,7 +192,8 @@ export class PagedRows implements Source {
   }
 }
 
-function soundRow(sound: SoundOut): Row {
+/** The row of a sound as it is browsed. */
+export function soundRow(sound: SoundOut): Row {
   return {
     key: sound.sound_id,
     soundId: sound.sound_id,

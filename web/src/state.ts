@@ -1,5 +1,7 @@
 // What the page shows, as a value, and the same value as a URL. Nothing here touches the document.
 
+import type { Spot } from "./point-grid";
+
 /** One sound, or a range of it in seconds, that the hits shall be like; a negative weight: unlike. */
 export interface Item {
   soundId: string;
@@ -39,6 +41,8 @@ export interface View {
   /** The least closeness that is shown. */
   least: number | null;
   different: boolean;
+  /** Corners of an outline on the map: what lies inside is listed. */
+  lasso: readonly Spot[];
   at: string | null;
 }
 
@@ -58,6 +62,7 @@ export const EMPTY: View = {
   notTags: [],
   least: null,
   different: false,
+  lasso: [],
   at: null,
 };
 
@@ -109,6 +114,13 @@ function parseMix(texts: readonly string[]): Record<string, number> {
   return mix;
 }
 
+/** `x,y;x,y;...` as corners; nothing when fewer than three can be read. */
+function parseOutline(text: string | null): Spot[] {
+  const corners = (text ?? "").split(";").map((corner) => corner.split(",").map(Number));
+  const good = corners.filter((corner) => corner.length === 2 && corner.every(Number.isFinite)) as unknown as Spot[];
+  return good.length > 2 ? good : [];
+}
+
 /** The view that a query string names; what cannot be understood is left out. */
 export function parseView(search: string): View {
   const params = new URLSearchParams(search);
@@ -131,6 +143,7 @@ export function parseView(search: string): View {
     notTags: params.getAll("nottag"),
     least: numberOf(params.get("least"), -1, 1),
     different: params.get("different") === "1",
+    lasso: parseOutline(params.get("lasso")),
     at: params.get("at"),
   };
 }
@@ -155,14 +168,15 @@ export function formatView(view: View): string {
   all("nottag", view.notTags);
   set("least", view.least === null ? null : String(view.least));
   set("different", view.different ? "1" : null);
+  set("lasso", view.lasso.map(([x, y]) => `${x},${y}`).join(";") || null);
   set("at", view.at);
-  const text = params.toString().replaceAll("%40", "@").replaceAll("%2F", "/").replaceAll("%3A", ":");
+  const text = params.toString().replaceAll("%40", "@").replaceAll("%2F", "/").replaceAll("%3A", ":").replaceAll("%2C", ",").replaceAll("%3B", ";");
   return text && `?${text}`;
 }
 
 /** A view without what only chooses among the rows that are there. */
 function rowsOf(view: View): View {
-  return { ...view, at: null, sound: null, least: view.different ? view.least : null };
+  return { ...view, show: "list", at: null, sound: null, least: view.different ? view.least : null };
 }
 
 /** Whether two views ask for the same rows, whichever of them are shown or selected. */
@@ -187,7 +201,7 @@ export const UNFILTERED = { text: "", folders: [], notFolders: [], tags: [], not
 /** The view that looks for sounds like one sound or a range of it; filters stay, the text goes. */
 export function similarTo(view: View, soundId: string, cut: Cut | null): View {
   const item = { soundId, startS: cut?.startS ?? null, endS: cut?.endS ?? null, weight: 1 };
-  const query = { like: [item], drop: null, cut: null, dropWeight: 1, least: null, different: false };
+  const query = { like: [item], lasso: [], drop: null, cut: null, dropWeight: 1, least: null, different: false };
   return { ...view, ...query, text: "", at: null, sound: null, show: view.show === "map" ? "map" : "list" };
 }
 

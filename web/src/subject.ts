@@ -1,7 +1,6 @@
 // What stands on top as the query: a dropped file, or a sound of the library.
 
-import * as api from "./api";
-import type { Audition } from "./audition";
+import type { Cards } from "./cards";
 import { cutBuffer, type Dropped } from "./drop";
 import { rangeText } from "./format";
 import { canTurn, type Part } from "./parts";
@@ -10,24 +9,27 @@ import type { Subject } from "./query-panel";
 import type { PartCard } from "./query-parts";
 import type { Cut } from "./state";
 
+type Samples = (soundId: string, startS: number, endS: number) => Promise<AudioBuffer>;
+
 const PEAK_PAIRS = 800;
 const NOT_HERE = "(this browser cannot draw or play this format; the search works)";
 
 export class Subjects {
-  #audition: Audition;
+  #cards: Cards;
   #peaks: PeakStore;
-  #sounds = new Map<string, Promise<api.SoundOut>>();
+  #samples: Samples;
 
-  constructor(audition: Audition, peaks: PeakStore) {
-    this.#audition = audition;
+  constructor(cards: Cards, peaks: PeakStore, samples: Samples) {
+    this.#cards = cards;
     this.#peaks = peaks;
+    this.#samples = samples;
   }
 
   /** What stands on top for one part of a query; `onPeaks` is called when its waveform has come. */
   async of(part: Part, dropped: Dropped | null, number: number | null, onPeaks: () => void): Promise<Subject | null> {
     const { soundId, cut } = part;
     if (soundId === null) return dropped && fileSubject(cut, dropped, `drop-${number}`);
-    const sound = await this.#sound(soundId);
+    const sound = await this.#cards.sound(soundId);
     const peaks = this.#peaks.get(soundId);
     if (!peaks) this.#peaks.want(soundId, onPeaks);
     return {
@@ -37,26 +39,19 @@ export class Subjects {
       cut,
       note: "",
       peaks,
-      samples: (from, to) => this.#audition.samples(soundId, from, to),
+      samples: (from, to) => this.#samples(soundId, from, to),
     };
   }
 
   /** What the chips of a query's parts show. */
   async cards(parts: readonly Part[], dropName: string): Promise<PartCard[]> {
     const names = parts.map(({ soundId }) =>
-      soundId === null ? dropName : this.#sound(soundId).then((sound) => sound.name, () => "a sound that is gone"),
+      soundId === null ? dropName : this.#cards.sound(soundId).then((sound) => sound.name, () => "a sound that is gone"),
     );
     return (await Promise.all(names)).map((name, at) => {
       const { cut, weight } = parts[at] as Part;
       return { name, range: cut ? rangeText(cut.startS, cut.endS) : "", weight, canTurn: canTurn(parts, at) };
     });
-  }
-
-  #sound(soundId: string): Promise<api.SoundOut> {
-    const known = this.#sounds.get(soundId) ?? api.sound(soundId);
-    known.catch(() => this.#sounds.delete(soundId));
-    this.#sounds.set(soundId, known);
-    return known;
   }
 }
 

@@ -14,6 +14,20 @@ export interface Changed {
   changed: number;
 }
 
+/** A query whose closeness is to colour the map. */
+export interface ClosenessIn {
+  items: ItemIn[];
+  space?: string | null;
+}
+
+/** A crowd of points: its middle, how many, and the words that tell it from the others. */
+export interface ClusterOut {
+  label: string;
+  x: number;
+  y: number;
+  points: number;
+}
+
 /** How much the library holds now, and whether any process is indexing into it. */
 export interface Counts {
   sounds: number;
@@ -69,6 +83,12 @@ export interface GroupOut {
   kind: "exact" | "near" | "version";
   likeness: number;
   members: MemberOut[];
+}
+
+/** A group for each sound on the map, in the order of its sounds: a number of `names`, -1 for none. */
+export interface GroupsOut {
+  names: string[];
+  groups: number[];
 }
 
 /** The server answers. */
@@ -155,6 +175,29 @@ export interface LibraryOut {
   roots: RootOut[];
   indexing: IndexState;
   max_upload_bytes: number;
+}
+
+/** How to make the map; anew: compute the whole layout again. */
+export interface MapIn {
+  space?: string | null;
+  anew?: boolean;
+  most?: number;
+}
+
+/** How the making of the map stands, and the map there is; version is empty where there is none. */
+export interface MapOut {
+  job: JobState;
+  space: string;
+  version: string;
+  points: number;
+  sounds: number;
+  total: number;
+  sampled: boolean;
+  missing: number;
+  seed: number;
+  bounds: [number, number, number, number];
+  clusters: ClusterOut[];
+  made_at: string | null;
 }
 
 /** One file of a group; reason: what it is beside the first, empty for the first itself. */

@@ -59,6 +59,7 @@ describe("a view as a URL", () => {
         notTags: some(word),
         least: next() < 0.5 ? 0.35 : null,
         different: next() < 0.5,
+        lasso: next() < 0.5 ? [[0, 1.5], [-2, 3], [4.25, -1]] : [],
         at: next() < 0.5 ? `${A}-12` : null,
       };
       const back = parseView(formatView(view));

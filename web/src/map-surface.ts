@@ -1,0 +1,247 @@
+// The surface of the map: points, labels and rings, moved by pointer and wheel, outlined by a lasso.
+
+import { type Camera, fit, fromPixels, pan, toPixels, zoom } from "./camera";
+import { cssValue, el } from "./dom";
+import { boundsOf, type PointGrid, type Spot } from "./point-grid";
+import { dotSize, Points } from "./points";
+
+export interface SurfaceEvents {
+  /** The point below the pointer, -1 for none. */
+  onHover: (index: number) => void;
+  onPress: (index: number) => void;
+  onLasso: (outline: Spot[]) => void;
+}
+
+export interface Label {
+  text: string;
+  x: number;
+  y: number;
+}
+
+const REACH_PX = 12;
+const MOVED_PX = 4;
+const CORNER_PX = 6;
+
+export class MapSurface {
+  readonly root: HTMLElement;
+  lasso = false;
+  #events: SurfaceEvents;
+  #points: Points;
+  #over = el("canvas", { class: "over" });
+  #grid: PointGrid | null = null;
+  #labels: readonly Label[] = [];
+  #rings: readonly number[] = [];
+  #outline: Spot[] = [];
+  #camera: Camera = { x: 0, y: 0, scale: 1 };
+  #whole = 1;
+  #pointers = new Map<number, [number, number]>();
+  #moved = false;
+  #frame = 0;
+
+  constructor(events: SurfaceEvents) {
+    this.#events = events;
+    const canvas = el("canvas", { class: "points" });
+    this.#points = new Points(canvas);
+    this.root = el("div", { class: "surface", aria: { role: "img", label: "Map of the sounds: what is near sounds alike" } }, canvas, this.#over);
+    const over = this.#over;
+    over.addEventListener("pointerdown", (event) => this.#onDown(event));
+    over.addEventListener("pointermove", (event) => this.#onMove(event));
+    over.addEventListener("pointerup", (event) => this.#onUp(event));
+    over.addEventListener("pointercancel", (event) => this.#pointers.delete(event.pointerId));
+    over.addEventListener("pointerleave", () => events.onHover(-1));
+    over.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
+    new ResizeObserver(() => this.draw()).observe(this.root);
+  }
+
+  /** Whether this browser can draw the map. */
+  get works(): boolean {
+    return this.#points.works;
+  }
+
+  get camera(): Camera {
+    return this.#camera;
+  }
+
+  show(grid: PointGrid, colours: Uint8Array, labels: readonly Label[]): void {
+    this.#grid = grid;
+    this.#labels = labels;
+    this.#points.set(grid.xy, colours);
+    this.all();
+  }
+
+  setColours(colours: Uint8Array): void {
+    this.#points.setColours(colours);
+    this.draw();
+  }
+
+  /** Ring these points. */
+  setRings(rings: readonly number[]): void {
+    this.#rings = rings;
+    this.draw();
+  }
+
+  /** Show an outline that was drawn before. */
+  setOutline(outline: readonly Spot[]): void {
+    this.#outline = [...outline];
+    this.draw();
+  }
+
+  /** Look at everything. */
+  all(): void {
+    if (!this.#grid) return;
+    this.#camera = fit(this.#grid.bounds, this.#width, this.#height);
+    this.#whole = this.#camera.scale;
+    this.draw();
+  }
+
+  zoomBy(factor: number): void {
+    this.#camera = zoom(this.#camera, factor, this.#width / 2, this.#height / 2, this.#width, this.#height);
+    this.draw();
+  }
+
+  /** Bring points into sight: their middle, close enough to tell them apart. */
+  lookAt(indexes: readonly number[]): void {
+    if (!this.#grid || !indexes.length) return;
+    const xy = Float32Array.from(indexes.flatMap((i) => [this.#grid!.xy[2 * i]!, this.#grid!.xy[2 * i + 1]!]));
+    const [left, bottom, right, top] = boundsOf(xy);
+    const close = fit([left, bottom, right, top], this.#width, this.#height);
+    this.#camera = { ...close, scale: Math.min(close.scale, this.#whole * 4) };
+    this.draw();
+  }
+
+  /** Where a point is, in pixels from the surface's corner. */
+  pixelsOf(index: number): [number, number] | null {
+    const { xy } = this.#grid ?? { xy: new Float32Array(0) };
+    if (2 * index + 1 >= xy.length) return null;
+    return toPixels(this.#camera, xy[2 * index]!, xy[2 * index + 1]!, this.#width, this.#height);
+  }
+
+  draw(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => {
+      if (!this.#width || !this.#height) return;
+      if (this.#grid && this.#camera.scale === 1 && this.#whole === 1) this.all();
+      this.#points.draw(this.#camera, this.#width, this.#height, dotSize(this.#points.count, this.#camera.scale / this.#whole));
+      this.#drawOver();
+    });
+  }
+
+  get #width(): number {
+    return this.root.clientWidth;
+  }
+
+  get #height(): number {
+    return this.root.clientHeight;
+  }
+
+  #drawOver(): void {
+    const ratio = window.devicePixelRatio || 1;
+    const [width, height] = [this.#width, this.#height];
+    this.#over.width = Math.round(width * ratio);
+    this.#over.height = Math.round(height * ratio);
+    const context = this.#over.getContext("2d");
+    if (!context) return;
+    context.scale(ratio, ratio);
+    this.#drawLabels(context, width, height);
+    context.strokeStyle = cssValue("--text");
+    context.lineWidth = 2;
+    for (const index of this.#rings) {
+      const at = this.pixelsOf(index);
+      if (!at) continue;
+      context.beginPath();
+      context.arc(...at, 9, 0, 2 * Math.PI);
+      context.stroke();
+    }
+    if (this.#outline.length < 2) return;
+    context.beginPath();
+    for (const [x, y] of this.#outline) context.lineTo(...toPixels(this.#camera, x, y, width, height));
+    context.closePath();
+    context.fillStyle = cssValue("--accent");
+    context.globalAlpha = 0.12;
+    context.fill();
+    context.globalAlpha = 1;
+    context.strokeStyle = cssValue("--accent");
+    context.stroke();
+  }
+
+  /** Labels where there is room: the largest crowds first. */
+  #drawLabels(context: CanvasRenderingContext2D, width: number, height: number): void {
+    context.font = "600 12px system-ui, sans-serif";
+    context.textAlign = "center";
+    context.lineWidth = 4;
+    context.lineJoin = "round";
+    context.strokeStyle = cssValue("--bg");
+    context.fillStyle = cssValue("--text");
+    const taken: [number, number, number][] = [];
+    for (const { text, x, y } of this.#labels) {
+      const [px, py] = toPixels(this.#camera, x, y, width, height);
+      const half = context.measureText(text).width / 2 + 6;
+      if (px < half || px > width - half || py < 12 || py > height - 6) continue;
+      if (taken.some(([ox, oy, other]) => Math.abs(px - ox) < half + other && Math.abs(py - oy) < 18)) continue;
+      taken.push([px, py, half]);
+      context.strokeText(text, px, py);
+      context.fillText(text, px, py);
+    }
+  }
+
+  #place(event: MouseEvent): [number, number] {
+    const box = this.#over.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  }
+
+  #spot(px: number, py: number): Spot {
+    return fromPixels(this.#camera, px, py, this.#width, this.#height);
+  }
+
+  #below(px: number, py: number): number {
+    const [x, y] = this.#spot(px, py);
+    return this.#grid?.nearest(x, y, REACH_PX / this.#camera.scale) ?? -1;
+  }
+
+  #onDown(event: PointerEvent): void {
+    if (event.button !== 0) return;
+    const place = this.#place(event);
+    this.#over.setPointerCapture(event.pointerId);
+    this.#pointers.set(event.pointerId, place);
+    this.#moved = false;
+    if (this.lasso || event.shiftKey) this.#outline = [this.#spot(...place)];
+  }
+
+  #onMove(event: PointerEvent): void {
+    const place = this.#place(event);
+    const before = this.#pointers.get(event.pointerId);
+    if (!before) {
+      this.#events.onHover(this.#below(...place));
+      return;
+    }
+    const [dx, dy] = [place[0] - before[0], place[1] - before[1]];
+    const drawing = this.lasso || event.shiftKey;
+    if (Math.hypot(dx, dy) < (drawing ? CORNER_PX : this.#moved ? 0 : MOVED_PX)) return;
+    this.#moved = true;
+    const other = [...this.#pointers].find(([id]) => id !== event.pointerId)?.[1];
+    this.#pointers.set(event.pointerId, place);
+    if (other) {
+      const far = (spot: [number, number]) => Math.max(1, Math.hypot(spot[0] - other[0], spot[1] - other[1]));
+      const middle: [number, number] = [(place[0] + other[0]) / 2, (place[1] + other[1]) / 2];
+      this.#camera = zoom(pan(this.#camera, dx / 2, dy / 2), far(place) / far(before), ...middle, this.#width, this.#height);
+    } else if (drawing) this.#outline.push(this.#spot(...place));
+    else this.#camera = pan(this.#camera, dx, dy);
+    this.draw();
+  }
+
+  #onUp(event: PointerEvent): void {
+    if (!this.#pointers.delete(event.pointerId)) return;
+    const drawing = this.lasso || event.shiftKey;
+    if (this.#moved && drawing) this.#events.onLasso(this.#outline);
+    else if (!this.#moved) this.#events.onPress(this.#below(...this.#place(event)));
+  }
+
+  #onWheel(event: WheelEvent): void {
+    event.preventDefault();
+    const factor = Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015));
+    const wanted = this.#camera.scale * factor;
+    if (wanted < this.#whole / 4 || wanted > this.#whole * 5000) return;
+    this.#camera = zoom(this.#camera, factor, ...this.#place(event), this.#width, this.#height);
+    this.draw();
+  }
+}

@@ -1,0 +1,246 @@
+// The map: every segment a dot, near what sounds like it; hovered to hear, outlined to list.
+
+import * as api from "./api";
+import { el, setText } from "./dom";
+import { countOf, countText } from "./format";
+import { closenessColours, coloursOf, groupColour, type MapPoints, segmentOf } from "./map-points";
+import { MapSurface } from "./map-surface";
+import type { Spot } from "./point-grid";
+
+export interface MapEvents {
+  /** A point has been rested on: hear its segment; null: the pointer has left. */
+  onHear: (segmentId: string | null) => void;
+  onPin: (segmentId: string) => void;
+  onLasso: (outline: Spot[]) => void;
+  onMade: () => void;
+  onError: (error: unknown) => void;
+}
+
+type Colour = "cluster" | "folder" | "tag" | "format" | "closeness";
+
+const HOVER_MS = 100;
+const LOOK_MS = 700;
+const LEGEND = 12;
+const NO_WEBGL = "This browser has no WebGL, so the map cannot be drawn. The list shows the same sounds.";
+const COLOURS: readonly [Colour, string][] = [
+  ["cluster", "crowd"],
+  ["folder", "folder"],
+  ["tag", "tag"],
+  ["format", "format"],
+  ["closeness", "closeness to the query"],
+];
+
+/** What there is to know about the map, in words. */
+export function mapText(map: api.MapOut): string {
+  const { job } = map;
+  if (job.state === "running") return `Making the map: ${job.done} %`;
+  if (job.state === "failed") return job.error?.message ?? "The map could not be made.";
+  if (!map.version) return "There is no map yet.";
+  const drawn = map.sampled ? `${countText(map.points)} of ${countOf(map.total, "segment")}: a sample` : countOf(map.points, "segment");
+  return `${drawn}${map.missing ? ` · ${countText(map.missing)} new ones are not on it yet` : ""}`;
+}
+
+export class MapView {
+  readonly root: HTMLElement;
+  #events: MapEvents;
+  #surface: MapSurface;
+  #said = el("p", { aria: { role: "status" } });
+  #make = el("button", { type: "button", class: "main" }, "Make the map");
+  #colour = el("select", { title: "Colour by" }, ...COLOURS.map(([value, label]) => el("option", { value }, label)));
+  #lasso = el("button", { type: "button", title: "Draw around points to list them; or hold Shift and drag" }, "Lasso");
+  #legend = el("ul", { class: "legend" });
+  #tools: HTMLElement;
+  #map: api.MapOut | null = null;
+  #points: MapPoints | null = null;
+  #loading: Promise<MapPoints | null> | null = null;
+  #items: readonly api.ItemIn[] = [];
+  #hovered = -1;
+  #ringed: string | null = null;
+  #hover = 0;
+  #timer = 0;
+
+  constructor(events: MapEvents) {
+    this.#events = events;
+    this.#surface = new MapSurface({
+      onHover: (index) => this.#onHover(index),
+      onPress: (index) => this.#points && index >= 0 && events.onPin(segmentOf(this.#points, index)),
+      onLasso: (outline) => events.onLasso(outline),
+    });
+    this.#make.addEventListener("click", () => void api.makeMap().then(() => this.#follow(), events.onError));
+    this.#colour.setAttribute("aria-label", "Colour by");
+    this.#colour.addEventListener("change", () => void this.#paint());
+    this.#lasso.setAttribute("aria-pressed", "false");
+    this.#lasso.addEventListener("click", () => {
+      this.#surface.lasso = !this.#surface.lasso;
+      this.#lasso.setAttribute("aria-pressed", String(this.#surface.lasso));
+    });
+    const button = (label: string, sign: string, then: () => void) => {
+      const made = el("button", { type: "button", title: label, aria: { label } }, sign);
+      made.addEventListener("click", then);
+      return made;
+    };
+    this.#tools = el(
+      "span",
+      { class: "tools", hidden: true },
+      el("label", {}, "Colour ", this.#colour),
+      this.#lasso,
+      button("Closer", "+", () => this.#surface.zoomBy(1.6)),
+      button("Farther", "−", () => this.#surface.zoomBy(1 / 1.6)),
+      button("Show all", "All", () => this.#surface.all()),
+    );
+    this.root = el(
+      "section",
+      { class: "map", hidden: true, aria: { label: "Map" } },
+      el("header", {}, this.#said, this.#make, this.#tools),
+      this.#surface.works ? this.#surface.root : el("p", { class: "remark" }, NO_WEBGL),
+      this.#legend,
+      el("p", { class: "dim small" }, "Near means alike; the axes have no unit. Rest on a dot to hear it, click to pin it."),
+    );
+  }
+
+  /** What the map shows now, for tests. */
+  get state(): { points: number; hovered: string | null; ringed: string | null } {
+    const hovered = this.#points && this.#hovered >= 0 ? segmentOf(this.#points, this.#hovered) : null;
+    return { points: this.#points?.sound.length ?? 0, hovered, ringed: this.#ringed };
+  }
+
+  /** Where a segment's dot is on the page, in pixels; null when it is not on the map. */
+  pixelsOf(segmentId: string): [number, number] | null {
+    const index = this.#indexes((_, id) => id === segmentId)[0];
+    const at = index === undefined ? null : this.#surface.pixelsOf(index);
+    const box = this.#surface.root.getBoundingClientRect();
+    return at && [box.left + at[0], box.top + at[1]];
+  }
+
+  /** Show or leave; `items`: the query that dots may be coloured by. */
+  show(shown: boolean, items: readonly api.ItemIn[]): void {
+    const asked = JSON.stringify(items) !== JSON.stringify(this.#items);
+    this.#items = items;
+    clearTimeout(this.#timer);
+    if (shown && this.root.hidden) {
+      this.root.hidden = false;
+      void this.#follow();
+    } else this.root.hidden = !shown;
+    if (asked) this.#colour.value = items.length ? "closeness" : "cluster";
+    if (asked && shown && this.#points) void this.#paint();
+  }
+
+  /** The points of the map, fetched once for each version; null when there is no map. */
+  points(): Promise<MapPoints | null> {
+    this.#loading ??= this.#load().catch((error: unknown) => {
+      this.#loading = null;
+      throw error;
+    });
+    return this.#loading;
+  }
+
+  /** Ring a sound's dots, or one segment's. */
+  ring(soundId: string | null, segmentId: string | null): void {
+    this.#ringed = segmentId ?? soundId;
+    const one = segmentId === null ? [] : this.#indexes((_, id) => id === segmentId);
+    const found = one.length || soundId === null ? one : this.#indexes((id) => id === soundId);
+    this.#surface.setRings(found.slice(0, 500));
+  }
+
+  /** Bring what is ringed into sight. */
+  find(soundId: string): void {
+    this.#surface.lookAt(this.#indexes((id) => id === soundId));
+  }
+
+  outline(outline: readonly Spot[]): void {
+    this.#surface.setOutline(outline);
+  }
+
+  redraw(): void {
+    if (this.#points) void this.#paint();
+  }
+
+  #indexes(wanted: (soundId: string, segmentId: string) => boolean): number[] {
+    const points = this.#points;
+    if (!points) return [];
+    const found: number[] = [];
+    for (let i = 0; i < points.sound.length; i++) {
+      const soundId = points.soundIds[points.sound[i]!]!;
+      if (wanted(soundId, `${soundId}-${points.seq[i]}`)) found.push(i);
+    }
+    return found;
+  }
+
+  async #load(): Promise<MapPoints | null> {
+    this.#map = await api.map();
+    return this.#map.version ? api.mapPoints(this.#map) : null;
+  }
+
+  /** Fetch how the map stands, again and again while it is being made. */
+  async #follow(): Promise<void> {
+    clearTimeout(this.#timer);
+    try {
+      const map = await api.map();
+      const running = map.job.state === "running";
+      setText(this.#said, mapText(map));
+      this.#make.hidden = running || (map.version !== "" && !map.missing);
+      setText(this.#make, map.version ? "Bring it up to date" : "Make the map");
+      this.#tools.hidden = !map.version || !this.#surface.works;
+      if (map.version && map.version !== this.#points?.version) await this.#fill(map);
+      if (running && !this.root.hidden) this.#timer = window.setTimeout(() => void this.#follow(), LOOK_MS);
+    } catch (error) {
+      this.#events.onError(error);
+    }
+  }
+
+  async #fill(map: api.MapOut): Promise<void> {
+    this.#loading = null;
+    const points = await this.points();
+    if (!points) return;
+    this.#points = points;
+    const labels = [...map.clusters].sort((a, b) => b.points - a.points).map(({ label, x, y }) => ({ text: label, x, y }));
+    this.#surface.show(points.grid, coloursOf(points.cluster, isDark()), labels);
+    await this.#paint();
+    this.#events.onMade();
+  }
+
+  async #paint(): Promise<void> {
+    const points = this.#points;
+    if (!points) return;
+    try {
+      const by = this.#colour.value as Colour;
+      if (by === "closeness" && this.#items.length) {
+        this.#surface.setColours(closenessColours(await api.mapCloseness([...this.#items]), isDark()));
+        this.#legend.replaceChildren();
+      } else if (by === "cluster" || by === "closeness") {
+        this.#surface.setColours(coloursOf(points.cluster, isDark()));
+        this.#legend.replaceChildren();
+      } else {
+        const { names, groups } = await api.mapGroups(by);
+        this.#surface.setColours(coloursOf(Array.from(points.sound, (sound) => groups[sound] ?? -1), isDark()));
+        this.#showLegend(names);
+      }
+    } catch (error) {
+      this.#events.onError(error);
+    }
+  }
+
+  #showLegend(names: readonly string[]): void {
+    const lines = names.slice(0, LEGEND).map((name, group) => {
+      const dot = el("span", { class: "dot" });
+      dot.style.background = `rgb(${groupColour(group, isDark()).join()})`;
+      return el("li", {}, dot, name || "top folder");
+    });
+    const more = names.length - lines.length;
+    this.#legend.replaceChildren(...lines, ...(more > 0 ? [el("li", { class: "dim" }, `and ${more} more`)] : []));
+  }
+
+  #onHover(index: number): void {
+    if (index === this.#hovered) return;
+    this.#hovered = index;
+    clearTimeout(this.#hover);
+    this.#hover = window.setTimeout(() => {
+      const { hovered } = this.state;
+      this.#events.onHear(hovered);
+    }, HOVER_MS);
+  }
+}
+
+function isDark(): boolean {
+  return document.documentElement.dataset["theme"] === "dark";
+}

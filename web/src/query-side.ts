@@ -1,0 +1,89 @@
+// The query on top: its parts, the one whose waveform is shown, files from outside.
+
+import type { Cards } from "./cards";
+import { type Dropped, DropStore } from "./drop";
+import type { Hearing } from "./hearing";
+import type { Navigator } from "./navigator";
+import { changePart, partsOf, removePart } from "./parts";
+import type { PeakStore } from "./peaks";
+import { QueryPanel } from "./query-panel";
+import { type Cut, EMPTY } from "./state";
+import { Subjects } from "./subject";
+
+export class QuerySide {
+  readonly panel: QueryPanel;
+  #navigator: Navigator;
+  #subjects: Subjects;
+  #drops = new DropStore();
+  #chosen = 0;
+  #hearing: Hearing | null = null;
+  #shown = new AbortController();
+
+  constructor(navigator: Navigator, cards: Cards, peaks: PeakStore) {
+    this.#navigator = navigator;
+    this.panel = new QueryPanel({
+      onCut: (cut) => navigator.go(changePart(navigator.view, this.#chosen, { cut })),
+      onPlay: (cut) => this.#play(cut),
+      onClear: () => navigator.go({ ...navigator.view, like: [], drop: null, cut: null, least: null, different: false, at: null }),
+      onChoose: (index) => {
+        this.#chosen = index;
+        void this.show();
+      },
+      onWeight: (index, weight) => navigator.go(changePart(navigator.view, index, { weight })),
+      onRemove: (index) => navigator.go(removePart(navigator.view, index)),
+    });
+    this.#subjects = new Subjects(cards, peaks, (soundId, from, to) => {
+      if (!this.#hearing) throw new Error("nothing to hear with");
+      return this.#hearing.audition.samples(soundId, from, to);
+    });
+  }
+
+  /** Hearing needs the panel and the panel hearing: the latter is told last. */
+  hearWith(hearing: Hearing): void {
+    this.#hearing = hearing;
+  }
+
+  /** The dropped file of this point of the history. */
+  get dropped(): Dropped | null {
+    return this.#drops.get(this.#navigator.dropNumber);
+  }
+
+  /** Show the waveform of this part from now on. */
+  choose(index: number): void {
+    this.#chosen = index;
+  }
+
+  /** Take a file from outside as the query; filters and spaces stay. */
+  async drop(file: File): Promise<void> {
+    const hearing = this.#hearing;
+    hearing?.player.stop();
+    const buffer = await file.arrayBuffer().then((data) => hearing?.player.decode(data) ?? null).catch(() => null);
+    const dropNumber = this.#drops.add({ file, buffer });
+    const { space, mix, folders, notFolders, tags, notTags, show } = this.#navigator.view;
+    const kept = { space, mix, folders, notFolders, tags, notTags, show: show === "map" ? show : "list" } as const;
+    this.#chosen = 0;
+    this.#navigator.go({ ...EMPTY, ...kept, drop: file.name }, { dropNumber });
+  }
+
+  /** Show the parts of the present query, and the waveform of the chosen one. */
+  async show(): Promise<void> {
+    this.#shown.abort();
+    const { signal } = (this.#shown = new AbortController());
+    const { view, dropNumber } = this.#navigator;
+    const parts = partsOf(view);
+    this.#chosen = Math.max(0, Math.min(this.#chosen, parts.length - 1));
+    const part = view.show === "duplicates" ? undefined : parts[this.#chosen];
+    const again = () => signal.aborted || void this.show();
+    const subject = part ? await this.#subjects.of(part, this.dropped, dropNumber, again).catch(() => null) : null;
+    const cards = await this.#subjects.cards(parts, view.drop ?? "");
+    if (signal.aborted) return;
+    this.panel.showParts(cards, this.#chosen);
+    this.panel.show(subject);
+  }
+
+  #play(cut: Cut): void {
+    const { view } = this.#navigator;
+    const soundId = partsOf(view)[this.#chosen]?.soundId ?? null;
+    this.#hearing?.playQuery(view.drop ?? "the query", cut, soundId, soundId === null ? this.dropped : null);
+  }
+}

@@ -1,0 +1,114 @@
+import { describe, expect, it } from "vitest";
+import { fit, fromPixels, pan, toPixels, zoom } from "../src/camera";
+import { boundsOf, isInside, PointGrid, type Spot } from "../src/point-grid";
+import { fft, hertzAt, spectrogram } from "../src/spectrogram";
+
+/** Numbers in 0 to 1 that are the same in every run. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1664525 + 1013904223) % 2 ** 32;
+    return state / 2 ** 32;
+  };
+}
+
+function some(count: number, seed: number): Float32Array {
+  const next = random(seed);
+  return Float32Array.from({ length: count * 2 }, () => next() * 4 - 1);
+}
+
+describe("points in the plane", () => {
+  it("are found as by looking at every one", () => {
+    const next = random(3);
+    for (const count of [0, 1, 2, 7, 500]) {
+      const xy = some(count, count + 1);
+      const grid = new PointGrid(xy);
+      for (let round = 0; round < 60; round++) {
+        const [x, y, most] = [next() * 6 - 2, next() * 6 - 2, next() * 0.8];
+        let best = -1;
+        for (let i = 0; i < count; i++) {
+          const far = Math.hypot(xy[2 * i]! - x, xy[2 * i + 1]! - y);
+          if (far <= most && (best < 0 || far < Math.hypot(xy[2 * best]! - x, xy[2 * best + 1]! - y))) best = i;
+        }
+        expect(grid.nearest(x, y, most)).toBe(best);
+      }
+    }
+  });
+
+  it("inside an outline are those that its corners surround", () => {
+    const xy = some(400, 9);
+    const circle: Spot[] = Array.from({ length: 360 }, (_, i) => [1 + Math.cos(i / 57.3), 1 + Math.sin(i / 57.3)]);
+    const expected = Array.from({ length: 400 }, (_, i) => i).filter((i) => {
+      const far = Math.hypot(xy[2 * i]! - 1, xy[2 * i + 1]! - 1);
+      expect(Math.abs(far - 1) > 1e-3 || far < 2).toBe(true);
+      return far < 1;
+    });
+    const found = new PointGrid(xy).inside(circle);
+    expect(found.filter((i) => !expected.includes(i)).length + expected.filter((i) => !found.includes(i)).length).toBeLessThan(3);
+    expect(found.length).toBeGreaterThan(50);
+    expect(new PointGrid(xy).inside([[0, 0], [1, 1]])).toEqual([]);
+    // a notch: the spot in it is outside
+    const notched: Spot[] = [[0, 0], [4, 0], [4, 4], [2, 1], [0, 4]];
+    expect([isInside(notched, 2, 3), isInside(notched, 2, 0.5), isInside(notched, 0.5, 2)]).toEqual([false, true, true]);
+  });
+
+  it("have bounds", () => {
+    expect(boundsOf(Float32Array.from([3, 4, -1, 9]))).toEqual([-1, 4, 3, 9]);
+    expect(boundsOf(new Float32Array(0))).toEqual([0, 0, 1, 1]);
+  });
+});
+
+describe("the camera", () => {
+  it("shows all of it at first", () => {
+    const camera = fit([-2, 10, 6, 14], 800, 300);
+    for (const [x, y] of [[-2, 10], [6, 14], [2, 12]] as const) {
+      const [px, py] = toPixels(camera, x, y, 800, 300);
+      expect(px >= 0 && px <= 800 && py >= 0 && py <= 300).toBe(true);
+      expect(fromPixels(camera, px, py, 800, 300)[0]).toBeCloseTo(x, 6);
+      expect(fromPixels(camera, px, py, 800, 300)[1]).toBeCloseTo(y, 6);
+    }
+  });
+
+  it("keeps what lies below the pointer while it zooms, and moves it along while it pans", () => {
+    const camera = { x: 3, y: -1, scale: 40 };
+    const spot = fromPixels(camera, 100, 50, 640, 480);
+    const near = zoom(camera, 2.5, 100, 50, 640, 480);
+    expect(toPixels(near, ...spot, 640, 480)[0]).toBeCloseTo(100, 6);
+    expect(toPixels(near, ...spot, 640, 480)[1]).toBeCloseTo(50, 6);
+    const moved = toPixels(pan(camera, 7, -9), ...spot, 640, 480);
+    expect([moved[0], moved[1]]).toEqual([expect.closeTo(107, 6), expect.closeTo(41, 6)]);
+  });
+});
+
+describe("the spectrogram", () => {
+  it("transforms as the sum says", () => {
+    const next = random(5);
+    const re = Float64Array.from({ length: 16 }, () => next() - 0.5);
+    const im = Float64Array.from({ length: 16 }, () => next() - 0.5);
+    const [a, b] = [re.slice(), im.slice()];
+    fft(re, im);
+    for (let k = 0; k < 16; k++) {
+      let [x, y] = [0, 0];
+      for (let n = 0; n < 16; n++) {
+        const angle = (-2 * Math.PI * k * n) / 16;
+        x += a[n]! * Math.cos(angle) - b[n]! * Math.sin(angle);
+        y += a[n]! * Math.sin(angle) + b[n]! * Math.cos(angle);
+      }
+      expect(re[k]).toBeCloseTo(x, 9);
+      expect(im[k]).toBeCloseTo(y, 9);
+    }
+  });
+
+  it("is brightest where the tone is, in time and frequency", () => {
+    const rate = 16_000;
+    const samples = Float32Array.from({ length: rate }, (_, i) => (i > rate / 2 ? Math.sin((2 * Math.PI * 1000 * i) / rate) : 0));
+    const [columns, rows] = [40, 96];
+    const levels = spectrogram(samples, rate, columns, rows);
+    const column = levels.subarray(30 * rows, 31 * rows);
+    const brightest = column.indexOf(Math.max(...column));
+    expect(hertzAt(brightest / rows, rate)).toBeLessThan(1050);
+    expect(hertzAt((brightest + 1) / rows, rate)).toBeGreaterThan(950);
+    expect(Math.max(...levels.subarray(0, 10 * rows))).toBe(0);
+    expect(Math.max(...levels)).toBe(1);
+  });
+});
