@@ -165,7 +165,7 @@ def make(
 def load(library: Library, space_id: str) -> Atlas | None:
     """Return the map that was last made in a space, None when there is none that can be read."""
     try:
-        with np.load(_file(library, space_id)) as held:
+        with _file(library, space_id).open("rb") as file, np.load(file) as held:
             about: dict[str, Any] = json.loads(held["about"].tobytes())
             if about["format"] != FORMAT:
                 return None

@@ -30,7 +30,7 @@ Places = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
-ROUNDS = 300
+ROUNDS = 500
 NEW_ROUNDS = 60
 OTHERS = 6
 """Random others that each item is driven from, a round."""
@@ -204,7 +204,7 @@ def _rounds(
     for number in range(rounds):
         if stop():
             break
-        step = np.float32(1.0 - number / rounds)
+        step = np.float32((1.0 - number / rounds) ** 2)
         fresh = places.copy()
         _round(graph.indptr, graph.indices, graph.data, places, fresh, rows, step, seed, number)
         places = fresh

@@ -8,8 +8,16 @@
 - :mod:`soundkin.serve.uploads`         a dropped file as a query: size-limited, never kept
 - :mod:`soundkin.serve.search_routes`   more like this
 - :mod:`soundkin.serve.sound_routes`    one sound: its card, segments, peaks, audio, slices, tags
+- :mod:`soundkin.serve.picture_routes` one sound drawn: spectrogram, where else it sounds like here, reveal
+- :mod:`soundkin.serve.query_routes`    the query language taken apart
+- :mod:`soundkin.serve.map_routes`      the map: points, colours, closeness
+- :mod:`soundkin.serve.duplicate_routes` duplicates: found, told apart, exported
+- :mod:`soundkin.serve.tag_routes`      tags suggested from examples
+- :mod:`soundkin.serve.list_routes`     named lists
+- :mod:`soundkin.serve.export_routes`   slices in a zip; lists as CSV, JSON, M3U
 - :mod:`soundkin.serve.library_routes`  the library: counts, folders, failures, indexing, events
 - :mod:`soundkin.serve.indexing`        one indexing run in the background
+- :mod:`soundkin.serve.jobs`            work that takes a while, one of a kind
 - :mod:`soundkin.serve.events`          its progress as server-sent events
 
 Conventions: sounds are asked for by id, never by path; times are seconds; every error has the body

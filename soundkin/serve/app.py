@@ -14,8 +14,11 @@ from starlette.concurrency import run_in_threadpool
 from soundkin import __version__
 from soundkin.serve import (
     duplicate_routes,
+    export_routes,
     library_routes,
+    list_routes,
     map_routes,
+    picture_routes,
     problems,
     query_routes,
     search_routes,
@@ -38,7 +41,10 @@ STOP_INDEX_S = 5.0
 ROUTES = (
     library_routes,
     duplicate_routes,
+    export_routes,
+    list_routes,
     map_routes,
+    picture_routes,
     query_routes,
     search_routes,
     sound_routes,

@@ -16,6 +16,7 @@ from soundkin.serve.models import (
     ItemIn,
     PathText,
     Problem,
+    Seconds,
     Tag,
     Text,
 )
@@ -218,3 +219,80 @@ class ClosenessIn(Asked):
 
     items: list[ItemIn] = Field(min_length=1, max_length=MAX_ITEMS)
     space: str | None = None
+
+
+# -- lists and taking away ------------------------------------------------------------------------
+
+
+class SliceIn(Asked):
+    """A sound, or a range of it."""
+
+    sound_id: AnyId
+    start_s: Seconds | None = None
+    end_s: Seconds | None = None
+
+
+class SliceOut(Answer):
+    """A sound, or a range of it; null: from its beginning, to its end."""
+
+    sound_id: str
+    start_s: float | None
+    end_s: float | None
+
+
+class ListIn(Asked):
+    """A new list."""
+
+    name: str = Field(min_length=1, max_length=200)
+    items: list[SliceIn] = Field(default=[], max_length=10_000)
+
+
+class ListChange(Asked):
+    """What is to be other: the name, all items, or more items at the end."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    items: list[SliceIn] | None = Field(default=None, max_length=10_000)
+    more: list[SliceIn] = Field(default=[], max_length=10_000)
+
+
+class ListOut(Answer):
+    """A named list."""
+
+    list_id: str
+    name: Text
+    items: list[SliceOut]
+    changed_at: datetime
+
+
+class ExportIn(Asked):
+    """Slices to take away, and what the file is to be called."""
+
+    slices: list[SliceIn] = Field(min_length=1, max_length=10_000)
+    name: str = Field(default="sounds", min_length=1, max_length=100, pattern=r"^[^/\\\x00-\x1f]+$")
+
+
+# -- one sound ------------------------------------------------------------------------------------
+
+
+class AlikeSegment(Answer):
+    """A segment of a sound and how close it is to the one at the playhead."""
+
+    segment_id: str
+    start_s: float
+    end_s: float
+    closeness: float
+    band: str
+
+
+class AlikeOut(Answer):
+    """Where else in a sound it sounds like at one moment."""
+
+    space: str
+    segment_id: str
+    segments: list[AlikeSegment]
+
+
+class Revealed(Answer):
+    """What was shown in the file manager."""
+
+    path: PathText

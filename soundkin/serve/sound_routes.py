@@ -120,8 +120,8 @@ def audio_of(sound_id: SoundId, library: Lib) -> FileResponse:
             "index its folder again",
         ) from error
     media_type = MEDIA_TYPES.get(sound.format, "application/octet-stream")
-    disposition = {"Content-Disposition": _disposition("inline", sound.name)}
-    return FileResponse(path, media_type=media_type, headers=disposition, stat_result=stat)
+    headers = {"Content-Disposition": disposition("inline", sound.name)}
+    return FileResponse(path, media_type=media_type, headers=headers, stat_result=stat)
 
 
 @router.get(
@@ -144,7 +144,7 @@ def slice_of(
     headers = {"Cache-Control": KEEP}
     if download:
         name = f"{Path(sound.name).stem}_{start_s:.2f}-{end:.2f}.wav"
-        headers["Content-Disposition"] = _disposition("attachment", name)
+        headers["Content-Disposition"] = disposition("attachment", name)
     return Response(data, media_type="audio/wav", headers=headers)
 
 
@@ -188,10 +188,10 @@ def tag_counts(library: Lib) -> dict[str, int]:
     return library.tag_counts()
 
 
-def _disposition(kind: str, name: str) -> str:
+def disposition(kind: str, name: str) -> str:
     """Return a Content-Disposition that any file name survives.
 
-    >>> _disposition("inline", "a b.wav")
+    >>> disposition("inline", "a b.wav")
     "inline; filename*=utf-8''a%20b.wav"
     """
     return f"{kind}; filename*=utf-8''{quote(str(displayable(name)), safe='')}"
