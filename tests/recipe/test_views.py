@@ -160,3 +160,48 @@ def test_content_goes_with_time_and_voice_with_frequency(time):
     assert altered.shape == frames.shape
     assert (altered[:, 10:] == 0).any()
     assert not (altered[:, :10] == 0).any()
+
+
+def mixed(*changes, batch=12):
+    return recipe("data.window=16000", *changes, name="sound", batch=batch)
+
+
+PLAIN = ("deform.equaliser_db=[0,0]", "deform.noise=[0,0]", "data.layers=0.0", "data.shorten=0.0",
+         "data.spare_s=0.0")  # fmt: skip
+
+
+def test_pairs_of_several_patches_with_a_delta_each():
+    near = draw(mixed(*PLAIN, "data.deltas=[0.001, 0.001]"), None)
+    wide = draw(mixed(*PLAIN, "data.deltas=[0.5, 0.5]"), None)
+    assert near.a.shape == near.b.shape == (12, 16_000)
+
+    def spectra(x):
+        return torch.fft.rfft(x).abs().clamp_min(1e-3).log()
+
+    def gap(views):
+        return (spectra(views.a) - spectra(views.b)).abs().mean(dim=1).median()
+
+    assert gap(near) < 0.8 * gap(wide)
+    assert draw(mixed(*PLAIN), None).a.equal(draw(mixed(*PLAIN), None).a)
+
+
+def test_views_are_cut_anywhere_in_what_is_spare():
+    views = draw(mixed(*PLAIN, "data.spare_s=0.5", "data.patches=['voice']",
+                       "data.deltas=[0.001, 0.001]", batch=40), None)  # fmt: skip
+    starts = [(x.abs() > 0.05).int().argmax() for x in views.a]
+    assert len({int(start) // 400 for start in starts}) > 3
+
+
+def test_layers_add_the_next_sound_and_shortening_ends_early():
+    both = draw(mixed(*PLAIN, "data.layers=1.0", "data.deltas=[0.001, 0.001]"), None)
+    alone = draw(mixed(*PLAIN, "data.deltas=[0.001, 0.001]"), None)
+    loud = alone.a / alone.a.abs().amax(dim=1, keepdim=True)
+    rest, beside = both.a - loud, loud.roll(1, 0)
+    gain = (rest * beside).sum(dim=1) / beside.square().sum(dim=1)
+    torch.testing.assert_close(rest, gain[:, None] * beside, atol=1e-4, rtol=0)
+    assert (gain < 10 ** (-3 / 20) + 1e-3).all()
+    assert (gain > 10 ** (-18 / 20) - 1e-3).all()
+    short = draw(mixed(*PLAIN, "data.shorten=1.0", "data.patches=['voice-fm']"), None)
+    ends = [int(x.abs().gt(0).nonzero().max()) + 1 for x in short.a if x.abs().max() > 0]
+    assert min(ends) < 12_000
+    assert min(ends) >= 1
