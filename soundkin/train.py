@@ -8,6 +8,8 @@
 
 A training with a number of steps is exact: killed and resumed it logs the same losses, on the same
 machine with the same number of threads. With a number of minutes the schedule follows the clock.
+Started by torchrun, several processes train one network, each on batches of its own; then `batch`
+is that of one process (:mod:`soundkin.recipe.together`).
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from soundkin.recipe.assemble import build_model
 from soundkin.recipe.load import as_tables
 from soundkin.recipe.monitor import health, knn_accuracy, labelled_windows
 from soundkin.recipe.sounds import open_sounds
+from soundkin.recipe.together import Together, together
 from soundkin.recipe.views import Views, draw_views
 
 if TYPE_CHECKING:
@@ -80,6 +83,8 @@ class Training:
     warnings: list[str] = field(default_factory=list)
     heard: Tensor = field(default_factory=lambda: torch.empty(0))
     """The waveforms (batch, window) of the last batch; not in the checkpoint."""
+    first: bool = True
+    """Whether this is the process that writes; the only one without torchrun."""
 
 
 def train(
@@ -93,57 +98,80 @@ def train(
     cache: str | Path | None = None,
     device: str | torch.device = "cpu",
     listen: Listener | None = None,
+    tensorboard: bool = False,
     draw: Callable[[Generator], Views] | None = None,
 ) -> Training:
     """Train a recipe until `steps` (the recipe's) or `minutes` are over, and give the result.
 
     `out`: the folder of this training; one that is there already is resumed. `data`: the folder of
     sound, for recipes that need one, decoded into `cache` (default: within `out`). `labelled`: a
-    folder with labels.csv whose k-NN accuracy is watched. `draw` makes batches instead of the
-    recipe's own data. Raises InputError for a recipe without its data, a checkpoint of another
-    recipe, a loss that is no number, and a batch that does not fit the device.
+    folder with labels.csv whose k-NN accuracy is watched. `tensorboard`: its log beside the CSV.
+    `draw` makes batches instead of the recipe's own data. Raises InputError for a recipe without its
+    data, a checkpoint of another recipe, a loss that is no number, a batch that does not fit the
+    device, and a TensorBoard that is not installed.
     """
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    draw = draw or _source(recipe, data, cache or out / "cache")
-    watched = _watched(recipe, labelled)
-    state = _begin(recipe, out, torch.device(device))
-    end = steps or recipe.run.steps
-    (out / "recipe.json").write_text(json.dumps(as_tables(recipe), indent=1), encoding="utf-8")
+    listeners = [one for one in (listen, _board(Path(out)) if tensorboard else None) if one]
+    with together(device) as (group, where):
+        out = Path(out)
+        out.mkdir(parents=True, exist_ok=True)
+        given = draw or group.one_first(lambda: _source(recipe, data, cache or out / "cache"))
+        state = _begin(recipe, out, where, group)
+        _run(
+            state, recipe, out, given, _watched(recipe, labelled), steps, minutes, listeners, group
+        )
+    if state.averaged:
+        state.model.load_state_dict(state.averaged)
+    state.model.eval()
+    return state
 
+
+def _run(
+    state: Training,
+    recipe: Recipe,
+    out: Path,
+    draw: Callable[[Generator], Views],
+    watched: tuple[Tensor, Any] | None,
+    steps: int | None,
+    minutes: float | None,
+    listeners: list[Listener],
+    group: Together,
+) -> None:
+    """Step after step until the end, logged and saved on the way."""
+    end = steps or recipe.run.steps
+    if group.first:
+        (out / "recipe.json").write_text(json.dumps(as_tables(recipe), indent=1), encoding="utf-8")
     before, saved = time.monotonic() - state.elapsed_s, time.monotonic()
     logged = (state.step, state.elapsed_s)
     while True:
         state.elapsed_s = time.monotonic() - before
         share = state.elapsed_s / (60 * minutes) if minutes else state.step / end
-        if share >= 1:
+        due = time.monotonic() - saved > 60 * recipe.run.checkpoint_minutes
+        over, due = group.agree(share >= 1, due)
+        if due and state.step:
+            save_checkpoint(state, recipe, out, group)
+            saved = time.monotonic()
+        if over:
             break
         rate = recipe.optimiser.lr * rate_factor(share, recipe.optimiser)
         views = draw(state.generator)
         state.heard = views.a
-        loss, x, y = _step(state, recipe, views, rate)
+        loss, x, y = _step(state, recipe, views, rate, group)
 
         state.step += 1
         last = not minutes and state.step == end
         if state.step % recipe.run.log_steps == 0 or last:
             state.elapsed_s = time.monotonic() - before
-            pace = recipe.run.batch * (state.step - logged[0]) / (state.elapsed_s - logged[1])
+            made = recipe.run.batch * group.world * (state.step - logged[0])
+            pace = made / (state.elapsed_s - logged[1])
             logged = (state.step, state.elapsed_s)
-            row = _row(state, loss, rate, pace, x, y, watched)
+            row = _row(state, loss, rate, pace, x, y, watched if group.first else None)
             state.rows.append(row)
-            if listen:
+            for listen in listeners if group.first else ():
                 listen(row, share)
-        if time.monotonic() - saved > 60 * recipe.run.checkpoint_minutes:
-            save_checkpoint(state, recipe, out)
-            saved = time.monotonic()
 
-    save_checkpoint(state, recipe, out)
+    save_checkpoint(state, recipe, out, group)
     if not len(state.heard):  # it was finished already
         state.heard = draw(Generator().manual_seed(recipe.run.seed)).a
-    if state.averaged:
-        state.model.load_state_dict(state.averaged)
-    state.model.eval()
-    return state
 
 
 def rate_factor(share: float, how: Optimiser) -> float:
@@ -164,8 +192,13 @@ def rate_factor(share: float, how: Optimiser) -> float:
     return rise
 
 
-def save_checkpoint(state: Training, recipe: Recipe, out: Path) -> None:
-    """Write log and checkpoint, each beside and then in place."""
+def save_checkpoint(
+    state: Training, recipe: Recipe, out: Path, group: Together | None = None
+) -> None:
+    """Write log and checkpoint, each beside and then in place; of several processes the first."""
+    states = (group or Together()).states(state.generator)
+    if not state.first:
+        return
     lines = [COLUMNS, *([getattr(row, name) for name in COLUMNS] for row in state.rows)]
     beside = out / "log.csv.part"
     with beside.open("w", newline="", encoding="utf-8") as handle:
@@ -176,7 +209,8 @@ def save_checkpoint(state: Training, recipe: Recipe, out: Path) -> None:
         "recipe": as_tables(recipe),
         "model": state.model.state_dict(),
         "optimiser": state.optimiser.state_dict(),
-        "generator": state.generator.get_state(),
+        "generator": states[0],
+        "generators": states,
         "averaged": state.averaged,
         "step": state.step,
         "elapsed_s": state.elapsed_s,
@@ -187,7 +221,7 @@ def save_checkpoint(state: Training, recipe: Recipe, out: Path) -> None:
     (out / "checkpoint.pt.part").replace(out / "checkpoint.pt")
 
 
-def _begin(recipe: Recipe, out: Path, device: torch.device) -> Training:
+def _begin(recipe: Recipe, out: Path, device: torch.device, group: Together) -> Training:
     """A fresh training, or the one that the folder holds."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.run.seed)
@@ -196,18 +230,20 @@ def _begin(recipe: Recipe, out: Path, device: torch.device) -> Training:
     state = Training(
         model=model,
         optimiser=_optimiser(model, recipe.optimiser),
-        generator=Generator().manual_seed(recipe.run.seed + 1),
+        generator=Generator().manual_seed(recipe.run.seed + 1 + 7919 * group.rank),
         averaged={},
+        first=group.first,
     )
     if recipe.optimiser.ema:
         state.averaged = {name: value.clone() for name, value in model.state_dict().items()}
     file = out / "checkpoint.pt"
     if file.is_file():
-        _resume(state, torch.load(file, map_location=device, weights_only=True), recipe, file)
+        kept = torch.load(file, map_location=device, weights_only=True)
+        _resume(state, kept, recipe, file, group.rank)
     return state
 
 
-def _resume(state: Training, kept: dict[str, Any], recipe: Recipe, file: Path) -> None:
+def _resume(state: Training, kept: dict[str, Any], recipe: Recipe, file: Path, rank: int) -> None:
     """Put a checkpoint back, when it is of this recipe."""
     difference = _difference(kept["recipe"], as_tables(recipe))
     if kept["format"] != FORMAT or difference:
@@ -218,7 +254,9 @@ def _resume(state: Training, kept: dict[str, Any], recipe: Recipe, file: Path) -
         )
     state.model.load_state_dict(kept["model"])
     state.optimiser.load_state_dict(kept["optimiser"])
-    state.generator.set_state(kept["generator"].cpu())
+    drawn = kept.get("generators", [kept["generator"]])
+    if rank < len(drawn):  # one that was not there before draws afresh
+        state.generator.set_state(drawn[rank].cpu())
     state.averaged = kept["averaged"]
     state.step, state.elapsed_s = kept["step"], kept["elapsed_s"]
     state.rows = [Row(*row) for row in kept["rows"]]
@@ -242,14 +280,14 @@ def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
 
 
 def _step(
-    state: Training, recipe: Recipe, views: Views, rate: float
+    state: Training, recipe: Recipe, views: Views, rate: float, group: Together
 ) -> tuple[float, Tensor, Tensor]:
-    """Forward, backward, update: the loss, and the embeddings of both views."""
+    """Forward, backward, update: this process's loss, and the embeddings of both views."""
     model, how = state.model, recipe.optimiser
     device = next(model.parameters()).device
     model.train()
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate
+    for weights in state.optimiser.param_groups:
+        weights["lr"] = rate
     try:
         moved = Views(*(x.to(device) for x in (views.a, views.b, views.mixed)))
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
@@ -260,6 +298,7 @@ def _step(
             )
         state.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
+        group.average_gradients(model)
         if how.clip:
             torch.nn.utils.clip_grad_norm_(model.parameters(), how.clip)
         state.optimiser.step()
@@ -312,6 +351,26 @@ def embed_all(model: Model, windows: Tensor, *, batch: int = 64) -> Tensor:
     parts = [model.embed(part.to(device)).cpu() for part in torch.split(windows, batch)]
     model.train(was)
     return torch.cat(parts)
+
+
+def _board(out: Path) -> Listener:
+    """A listener that writes for TensorBoard, below `out`/tensorboard."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - need not be there
+    except ImportError as error:
+        raise InputError(
+            "TensorBoard is not installed", "the package", "run `pip install tensorboard`"
+        ) from error
+    writer = SummaryWriter(str(out / "tensorboard"))
+
+    def listen(row: Row, _share: float) -> None:
+        for name in COLUMNS[2:]:
+            value = getattr(row, name)
+            if not math.isnan(value):
+                writer.add_scalar(name, value, row.step)
+        writer.flush()
+
+    return listen
 
 
 def _source(

@@ -37,6 +37,7 @@ def train_space(
     labelled: str | Path | None = None,
     device: str = "cpu",
     int8: bool = False,
+    tensorboard: bool = False,
     console: Console | None = None,
 ) -> list[Path]:
     """Train a recipe and write what it learnt as spaces: the paths of their settings files in `out`.
@@ -58,7 +59,10 @@ def train_space(
             labelled=labelled,
             device=device,
             listen=listen,
+            tensorboard=tensorboard,
         )
+    if not state.first:
+        return []
     for warning in state.warnings:
         console.print(f"[yellow]{warning}[/yellow]")
     files = write_spaces(state, chosen, out, data=data, int8=int8)

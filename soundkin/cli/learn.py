@@ -74,6 +74,9 @@ def train(
     int8: Annotated[
         bool, typer.Option("--int8", help="Write the network in 8 bits, where that is harmless.")
     ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Log for TensorBoard too, if it is installed.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a space without labels by a recipe, and install it: `--space RECIPE` uses it at once."""
@@ -92,6 +95,7 @@ def train(
         labelled=labelled,
         device=device,
         int8=int8,
+        tensorboard=tensorboard,
     )
     if as_json:
         print_json(

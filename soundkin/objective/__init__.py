@@ -8,6 +8,7 @@ of angles bring their rows to unit length themselves, so what the encoder gives 
 - :mod:`~soundkin.objective.align_uniform`   pairs together, all of them spread over the sphere
 - :mod:`~soundkin.objective.nt_xent`         find the partner among all others
 - :mod:`~soundkin.objective.vicreg`          pairs together, no dimension dead, none the copy of another
+- :mod:`~soundkin.objective.barlow_twins`    the same aims by correlations of the two views
 - :mod:`~soundkin.objective.autodecompose`   rebuild the sound from its voice and its content
 """
 

@@ -26,6 +26,7 @@ from soundkin.encoder.sequence import SequenceDecoder, SequenceEncoder
 from soundkin.frontend.layers import MelFrames, MorletFrames
 from soundkin.objective.align_uniform import align_uniform_loss
 from soundkin.objective.autodecompose import decompose_loss
+from soundkin.objective.barlow_twins import barlow_twins_loss
 from soundkin.objective.nt_xent import nt_xent_loss
 from soundkin.objective.triplet import semi_hard_negatives, triplet_loss
 from soundkin.objective.vicreg import vicreg_loss
@@ -144,6 +145,8 @@ def pair_loss(x: Tensor, y: Tensor, mixed: Tensor, how: Objective) -> Tensor:
         return nt_xent_loss(x, y, temperature=how.temperature)
     if how.kind == "vicreg":
         return vicreg_loss(x, y)
+    if how.kind == "barlow-twins":
+        return barlow_twins_loss(x, y)
     return triplet_loss(
         x, y, _negatives(x, y, mixed, how), margin=how.margin, distance=how.distance
     )

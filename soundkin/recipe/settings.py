@@ -130,7 +130,9 @@ class Vector:
 class Objective:
     """What is made small; each kind reads its own numbers."""
 
-    kind: Literal["triplet", "align-uniform", "nt-xent", "vicreg", "autodecompose"] = "nt-xent"
+    kind: Literal[
+        "triplet", "align-uniform", "nt-xent", "vicreg", "barlow-twins", "autodecompose"
+    ] = "nt-xent"
     margin: float = 0.25
     distance: Literal["cosine", "squared-l2"] = "cosine"
     mining: bool = True

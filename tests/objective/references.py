@@ -84,6 +84,24 @@ def vicreg(xs, ys, invariance, variance, covariance):
     return invariance * same + variance * hinge + covariance * penalty
 
 
+def barlow_twins(xs, ys, weight):
+    n, dim = len(xs), len(xs[0])
+
+    def standard(rows, k):
+        values = [r[k] for r in rows]
+        mean = sum(values) / n
+        size = math.sqrt(sum((v - mean) ** 2 for v in values) / n + 1e-5)
+        return [(v - mean) / size for v in values]
+
+    total = 0.0
+    for k in range(dim):
+        for m in range(dim):
+            a, b = standard(xs, k), standard(ys, m)
+            c = sum(a[i] * b[i] for i in range(n)) / n
+            total += (1 - c) ** 2 if k == m else weight * c * c
+    return total
+
+
 def reconstruction(rebuilt, target, valid):
     total = count = 0
     for r, y, n in zip(rebuilt, target, valid, strict=True):

@@ -16,6 +16,7 @@ from torch.nn.functional import normalize
 from soundkin.errors import InputError
 from soundkin.objective.align_uniform import align_uniform_loss, alignment, uniformity
 from soundkin.objective.autodecompose import decompose_loss, join_codes, reconstruction_loss
+from soundkin.objective.barlow_twins import barlow_twins_loss
 from soundkin.objective.nt_xent import nt_xent_loss
 from soundkin.objective.triplet import triplet_loss
 from soundkin.objective.vicreg import vicreg_loss
@@ -44,6 +45,10 @@ PAIR_LOSSES = {
             x, y, invariance_weight=3, variance_weight=5, covariance_weight=0.5
         ),
         lambda x, y: references.vicreg(x, y, 3, 5, 0.5),
+    ),
+    "barlow-twins": (
+        lambda x, y: barlow_twins_loss(x, y, redundancy_weight=0.2),
+        lambda x, y: references.barlow_twins(x, y, 0.2),
     ),
     "triplet-cosine": (
         lambda x, y: triplet_loss(x, y, y.flip(0), margin=0.3),
@@ -184,6 +189,7 @@ def test_a_code_for_the_whole_sound_is_repeated():
             lambda: nt_xent_loss(torch.ones(2, 3), torch.ones(2, 3), temperature=0),
             "temperature of 0; expected more than 0",
         ),
+        (lambda: barlow_twins_loss(torch.ones(1, 3), torch.ones(1, 3)), "two and more rows"),
         (lambda: vicreg_loss(torch.ones(1, 3), torch.ones(1, 3)), "two and more rows"),
         (lambda: reconstruction_loss(torch.ones(2, 3), torch.ones(3, 3)), "one shape"),
     ],
