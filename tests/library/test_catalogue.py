@@ -415,6 +415,22 @@ class Model(RuleBasedStateMachine):
     def compact(self) -> None:
         self.store.compact(fragments=1)
 
+    @precondition(lambda self: SPACE in self.catalogue.snapshot(SPACE).spaces)
+    @rule(append=st.booleans())
+    def index(self, append: bool) -> None:
+        """Build a cached index, or append to it; the readers come to it when they come to it."""
+        snapshot = fresh(self.catalogue)
+        self.catalogue.indexes.refresh(
+            snapshot, snapshot.spaces[SPACE], target=0.0 if append else 0.9
+        )
+        self.catalogue.reopen(SPACE)
+
+    @rule()
+    def begin_again(self) -> None:
+        """Another process opens the library."""
+        self.reader = Catalogue(Store.open(self.store.path))
+        self.compare(self.reader)
+
     @rule()
     def look(self) -> None:
         """Look through a catalogue that has missed some changes."""
