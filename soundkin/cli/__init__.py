@@ -18,6 +18,7 @@ from soundkin.cli import (  # noqa: F401 - each adds its commands
     index,
     learn,
     look,
+    report,
     search,
     spaces,
     suggest,

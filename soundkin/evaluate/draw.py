@@ -109,8 +109,8 @@ def points(
     names, counts = np.unique(np.asarray(labels), return_counts=True)
     shown = names[np.argsort(-counts, kind="stable")][:most].tolist()
     rest = ["other"] if len(names) > len(shown) else []
-    parts = [_text(0, 14, title, bold=True), *_key([*shown, *rest], 28, last_grey=bool(rest))]
-    top = 28 + KEY * _key_rows([*shown, *rest])
+    parts = [_text(0, 14, title, bold=True), *_key([*shown, *rest], 32, last_grey=bool(rest))]
+    top = 32 + KEY * _key_rows([*shown, *rest])
     low, span = place.min(axis=0), max(float(np.ptp(place, axis=0).max()), 1e-9)
     drawn = (place - low) / span * (size - 20) + 10
     order = np.argsort([label in shown for label in labels], kind="stable")

@@ -9,7 +9,8 @@ from soundkin.errors import InputError
 from soundkin.evaluate.retrieval import BLOCK, unit_rows
 
 SAME = 0.02
-"""Cosine distance up to which two sounds are near-duplicates."""
+"""Share of the usual distance up to which two sounds are near-duplicates."""
+PAIRS = 5000
 
 
 def alignment(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
@@ -104,9 +105,14 @@ def hubness(vectors: npt.ArrayLike, groups: npt.ArrayLike | None = None, *, k: i
 
 
 def near_duplicate_rate(
-    vectors: npt.ArrayLike, groups: npt.ArrayLike | None = None, *, distance: float = SAME
+    vectors: npt.ArrayLike,
+    groups: npt.ArrayLike | None = None,
+    *,
+    distance: float | None = None,
 ) -> float:
     """Share of rows with another, outside the own group, within a cosine distance.
+
+    Without a `distance` it is 2 % of the usual one, so that spaces of any scale compare.
 
     Examples
     --------
@@ -114,6 +120,7 @@ def near_duplicate_rate(
     0.5
     """
     unit = unit_rows(vectors)
+    distance = SAME * usual_distance(unit) if distance is None else distance
     group = np.arange(len(unit)) if groups is None else np.asarray(groups)
     near = 0
     for begin in range(0, len(unit), BLOCK):
@@ -121,3 +128,20 @@ def near_duplicate_rate(
         scores[group[begin : begin + BLOCK, None] == group] = -2
         near += int((scores.max(axis=1) >= 1 - distance).sum())
     return near / len(unit)
+
+
+def usual_distance(vectors: npt.ArrayLike, *, seed: int = 0) -> float:
+    """The median cosine distance of random pairs of different rows (n, dim); 0 for a single one.
+
+    Examples
+    --------
+    >>> usual_distance([[1, 0], [0, 1], [1, 0]]) in (0.0, 1.0)
+    True
+    """
+    unit = unit_rows(vectors)
+    if len(unit) < 2:
+        return 0.0
+    rng = np.random.default_rng(seed)
+    first = rng.integers(0, len(unit), PAIRS)
+    second = (first + rng.integers(1, len(unit), PAIRS)) % len(unit)
+    return float(np.median(1 - (unit[first] * unit[second]).sum(axis=1)))
