@@ -15,7 +15,7 @@ from soundkin.audio.decode import AUDIO_SUFFIXES, byte_hash
 from soundkin.errors import DecodeError, InputError, NotFound, Offline
 from soundkin.library.bands import measure_borders
 from soundkin.library.catchup import entries_of, lacking
-from soundkin.library.knowledge import known_of
+from soundkin.library.knowledge import TRIED_AGAIN, known_of
 from soundkin.library.progress import IndexReport, Progress
 from soundkin.library.roots import Claim, claimed, find
 from soundkin.library.rows import ledger_rows, place_rows, write_sounds, write_vectors
@@ -148,6 +148,7 @@ class _Run:
     known_sounds: set[str] = field(default_factory=set)
     lacking: dict[str, tuple[str, ...]] = field(default_factory=dict)
     ledger: set[bytes] = field(default_factory=set)
+    mounts: set[bytes] | None = None
     commits: int = 0
     started: float = field(default_factory=time.monotonic)
     committed_at: float = field(default_factory=time.monotonic)
@@ -189,7 +190,11 @@ class _Run:
     def _listing(self) -> Listing:
         """List the folder; an empty one where sounds are known is an unmounted drive."""
         self._tell("scan")
-        listing = scan(self.root, AUDIO_SUFFIXES, below=self.below)
+        key = f"mounts:{self.root_id}"
+        mounts = {os.fsencode(name) for name in self.store.setting(key) or []}
+        listing = scan(self.root, AUDIO_SUFFIXES, below=self.below, mounts=mounts)
+        elsewhere = {m for m in mounts if self.below and not is_below(m, [self.below])}
+        self.mounts = None if listing.mounts | elsewhere == mounts else listing.mounts | elsewhere
         self.report.found = len(listing.entries) + len(listing.odd)
         self.report.ignored = listing.ignored
         if not listing.entries and not listing.ignored and not self.below:
@@ -236,6 +241,9 @@ class _Run:
 
     def _settle(self, plan: Plan, listing: Listing) -> None:
         """Write what needs no decoding: places, what is missing, and the ledger of files that went."""
+        if self.mounts is not None:
+            names = sorted(map(os.fsdecode, self.mounts))
+            self.store.put_setting(f"mounts:{self.root_id}", names)
         touched = [(entry, place.byte_hash, place.sound_id) for entry, place in plan.touched]
         self.store.upsert("locations", place_rows(self.root_id, [*touched, *plan.copied]))
         for low in range(0, len(plan.moved), MOVES):
@@ -337,7 +345,8 @@ class _Run:
         self.store.upsert("locations", place_rows(self.root_id, batch.places))
         self._clear_failures([entry.path for entry, _, _ in batch.places])
         failed = [entry.path for entry, *_ in batch.failures]
-        self._mark_gone(failed)
+        # what cannot be read now may be a disk that went away; a sound is gone when its file is
+        self._mark_gone([e.path for e, _, reason, _ in batch.failures if reason != TRIED_AGAIN])
         self.store.upsert("failures", ledger_rows(self.root_id, batch.failures))
         self.ledger.update(failed)
 

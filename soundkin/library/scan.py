@@ -7,6 +7,7 @@ here, so a first run reads nothing twice and a renamed tree of 10,000 is recogni
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass, field
@@ -41,11 +42,16 @@ class Place:
 
 @dataclass(slots=True)
 class Listing:
-    """A tree as it is on disk: sounds, what cannot be opened, and how much was passed over."""
+    """A tree as it is on disk: sounds, what cannot be opened, and how much was passed over.
+
+    unreadable: folders and files that may hold sounds and could not be looked at. mounts: folders on
+    another disk than the one they lie in, those that are not there now included.
+    """
 
     entries: list[Entry] = field(default_factory=list)
     odd: list[tuple[Entry, str]] = field(default_factory=list)
     unreadable: list[bytes] = field(default_factory=list)
+    mounts: set[bytes] = field(default_factory=set)
     ignored: int = 0
 
 
@@ -73,24 +79,35 @@ def display(path: bytes) -> str:
     return path.decode("utf-8", "replace")
 
 
-def scan(root: bytes, suffixes: Collection[str], *, below: bytes = b"") -> Listing:
+def scan(
+    root: bytes,
+    suffixes: Collection[str],
+    *,
+    below: bytes = b"",
+    mounts: Collection[bytes] = frozenset(),
+) -> Listing:
     """List the sounds of a tree; nothing is opened.
 
     Links are followed, but a folder is visited once, and under its own name where that lies in the tree.
 
     root: the folder, as raw bytes; below: only this part of it. suffixes: lower case, with the dot.
-    Folders that cannot be read are listed in `unreadable`: what is known below them is left as it is.
+    mounts: folders that were another disk when last listed. One that is not there, or is empty and no
+    other disk any more, has been unmounted. Such folders, and those that cannot be read, are listed in
+    `unreadable`: what is known below them is left as it is.
     """
     listing = Listing()
     wanted = {suffix.encode() for suffix in suffixes}
-    stack = [below]
-    links: list[bytes] = []
+    outer = _device(os.path.dirname(os.path.join(root, below)) if below else root)
+    stack = [(below, outer)]
+    links: list[tuple[bytes, int | None]] = []
     seen: set[tuple[int, int]] = set()
+    visited: set[bytes] = set()
     while stack or links:
-        folder = stack.pop() if stack else links.pop(0)
+        folder, outer = stack.pop() if stack else links.pop(0)
+        visited.add(folder)
         full = os.path.join(root, folder) if folder else root
         try:
-            here = os.stat(full)
+            here, device = os.stat(full), _device(full)
             if (here.st_dev, here.st_ino) in seen:
                 continue
             seen.add((here.st_dev, here.st_ino))
@@ -99,13 +116,33 @@ def scan(root: bytes, suffixes: Collection[str], *, below: bytes = b"") -> Listi
         except OSError:
             listing.unreadable.append(folder)
             continue
+        if device != outer or (folder in mounts and not found):
+            listing.mounts.add(folder)
+            if not found:
+                listing.unreadable.append(folder)
         below_here: list[bytes] = []
+        linked: list[bytes] = []
         for item in found:
             path = os.path.join(folder, item.name) if folder else item.name
-            into = links if item.is_symlink() else below_here
-            _sort_in(listing, into, item, path, wanted)
-        stack.extend(reversed(below_here))
+            _sort_in(listing, linked if item.is_symlink() else below_here, item, path, wanted)
+        stack.extend((path, device) for path in reversed(below_here))
+        links.extend((path, device) for path in linked)
+    _keep_away(listing, {m for m in mounts if not below or is_below(m, [below])} - visited)
     return listing
+
+
+def _device(folder: bytes) -> int | None:
+    """Return the number of the disk that a folder is on, None when it cannot be looked at."""
+    try:
+        return os.stat(folder).st_dev
+    except OSError:
+        return None
+
+
+def _keep_away(listing: Listing, missing: Collection[bytes]) -> None:
+    """Take mounts that are not there for unmounted."""
+    listing.mounts.update(missing)
+    listing.unreadable.extend(sorted(missing))
 
 
 def _sort_in(
@@ -123,6 +160,8 @@ def _sort_in(
     except OSError as error:
         if is_sound:
             listing.odd.append((Entry(path, 0, 0), f"it cannot be looked at ({error.strerror})"))
+        if not is_sound or error.errno != errno.ENOENT:  # a disk that went away, not a file
+            listing.unreadable.append(path)
         return
     if stat.S_ISDIR(mode.st_mode):
         if (
@@ -230,5 +269,9 @@ def _judge(
 
 
 def is_below(path: bytes, folders: list[bytes]) -> bool:
-    """Say whether a path lies below one of the folders."""
-    return any(not folder or path.startswith(folder + b"/") for folder in folders)
+    r"""Say whether a path is one of the folders or lies below one.
+
+    >>> is_below(b"a/b", [b"a"]), is_below(b"a", [b"a"]), is_below(b"ab", [b"a"])
+    (True, True, False)
+    """
+    return any(not folder or path == folder or path.startswith(folder + b"/") for folder in folders)

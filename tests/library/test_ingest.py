@@ -17,7 +17,7 @@ import pytest
 import soundfile
 
 from soundkin.errors import InputError, LibraryBusy, NotFound, Offline, UnknownSpace
-from soundkin.library import ingest, scan
+from soundkin.library import ingest, scan, workers
 from soundkin.library.catalogue import Catalogue
 from soundkin.library.scan import GONE, PRESENT
 from soundkin.library.store import Store
@@ -61,7 +61,7 @@ def test_the_first_run_takes_everything_and_the_second_opens_nothing(
     assert not first.stopped
     before = contents(store)
     monkeypatch.setattr(ingest, "byte_hash", None)  # nothing is read ...
-    monkeypatch.setattr(ingest, "Workers", None)  # ... and nobody decodes
+    monkeypatch.setattr(workers, "_start", None)  # ... and nobody decodes
     second = index(store, folder)
     assert counts(second, "found", "unchanged", "decoded", "embedded") == (3, 3, 0, 0)
     assert contents(store) == before
@@ -470,6 +470,28 @@ def test_below_an_unreadable_folder_nothing_is_gone(
         (folder / "Drums").chmod(0o755)
     assert counts(report, "found", "unchanged", "gone") == (2, 2, 0)
     assert contents(store) == before
+
+
+def test_a_disk_that_was_pulled_out_of_the_tree_takes_no_sound_with_it(
+    store: Store, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = scan._device
+    away = os.fsencode(folder / "Drums")
+    with monkeypatch.context() as mounted:
+        mounted.setattr(scan, "_device", lambda path: real(path) + path.startswith(away))
+        index(store, folder)
+        before = contents(store)
+        assert index(store, folder).unchanged == 3
+    (folder / "Drums").rename(tmp_path / "in a pocket")
+    (folder / "Drums").mkdir()
+    for _ in range(2):
+        report = index(store, folder)
+        assert counts(report, "gone", "decoded") == (0, 0)
+        assert contents(store) == before
+    (folder / "Drums").rmdir()
+    assert counts(index(store, folder), "gone", "decoded") == (0, 0)
+    (tmp_path / "in a pocket").rename(folder / "Drums")
+    assert counts(index(store, folder), "gone", "decoded", "unchanged") == (0, 0, 3)
 
 
 def tree_of(folder: Path) -> dict[bytes, tuple[int, int]]:

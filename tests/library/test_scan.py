@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soundkin.library import scan as module
 from soundkin.library.scan import (
     GONE,
     PRESENT,
@@ -172,3 +174,85 @@ def test_display_never_fails() -> None:
     assert display(b"\xff") == "\N{REPLACEMENT CHARACTER}"
     with pytest.raises(AttributeError):
         display(None)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def mounted(monkeypatch: pytest.MonkeyPatch) -> set[bytes]:
+    """Names of folders that are another disk."""
+    names: set[bytes] = set()
+    real = module._device
+
+    def device(folder: bytes) -> int | None:
+        found = real(folder)
+        return found + 1 if found is not None and names & set(folder.split(b"/")) else found
+
+    monkeypatch.setattr(module, "_device", device)
+    return names
+
+
+def test_a_disk_in_the_tree_is_remembered_and_missed(tmp_path: Path, mounted: set[bytes]) -> None:
+    for name in ("usb/deep/a.wav", "own/b.wav"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"x")
+    root = os.fsencode(tmp_path)
+    assert scan(root, SUFFIXES).mounts == set()
+    mounted.add(b"usb")
+    listing = scan(root, SUFFIXES)
+    assert (listing.mounts, listing.unreadable) == ({b"usb"}, [])
+    assert scan(root, SUFFIXES, below=b"usb").mounts == {b"usb"}
+    assert scan(root, SUFFIXES, below=b"usb/deep", mounts={b"usb"}).mounts == set()
+    (tmp_path / "usb/deep/a.wav").unlink()
+    (tmp_path / "usb/deep").rmdir()
+    mounted.clear()
+    for gone in (False, True):  # some systems leave the folder it was mounted on, some do not
+        if gone:
+            (tmp_path / "usb").rmdir()
+        listing = scan(root, SUFFIXES, mounts={b"usb"})
+        assert (listing.mounts, listing.unreadable) == ({b"usb"}, [b"usb"])
+        known = {b"usb/deep/a.wav": place("a"), b"own/b.wav": place("b")}
+        assert reconcile(listing, knowledge(known), lambda _: None).gone == []
+        assert scan(root, SUFFIXES, below=b"own", mounts={b"usb"}).mounts == set()
+    (tmp_path / "usb").mkdir()
+    (tmp_path / "usb" / "c.wav").write_bytes(b"x")  # now it is a folder like any other
+    listing = scan(root, SUFFIXES, mounts={b"usb"})
+    assert (listing.mounts, listing.unreadable) == (set(), [])
+
+
+def test_a_folder_that_cannot_be_looked_at_is_not_a_missing_one(tmp_path: Path) -> None:
+    (tmp_path / "there.wav").write_bytes(b"x")
+    (tmp_path / "away").symlink_to(tmp_path / "not mounted" / "Samples")
+    listing = scan(os.fsencode(tmp_path), SUFFIXES)
+    assert listing.unreadable == [b"away"]
+    known = {b"away/a.wav": place("a"), b"gone.wav": place("g")}
+    assert reconcile(listing, knowledge(known), lambda _: None).gone == [b"gone.wav"]
+
+
+def test_a_file_of_a_dying_disk_is_not_a_missing_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.wav").write_bytes(b"x")
+
+    class Dying:
+        def __init__(self, item: os.DirEntry[bytes]) -> None:
+            self.name, self.is_symlink = item.name, item.is_symlink
+
+        def stat(self) -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+    class Folder:
+        def __init__(self, folder: bytes) -> None:
+            with real(folder) as items:
+                self.items = [Dying(item) for item in items]
+
+        def __enter__(self) -> list[Dying]:
+            return self.items
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    real = os.scandir
+    monkeypatch.setattr(os, "scandir", Folder)
+    listing = scan(os.fsencode(tmp_path), SUFFIXES)
+    assert [entry.path for entry, _ in listing.odd] == [b"a.wav"]
+    plan = reconcile(listing, knowledge({b"a.wav": place("a")}), lambda _: None)
+    assert (plan.gone, plan.left) == ([], [])
