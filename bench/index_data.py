@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 N_QUERIES = 1000
 K = 10
+QUIETER_DB = 6.0
 
 
 def prepare(kind: str, n: int, folder: Path) -> Path:
@@ -36,42 +38,58 @@ def clustered(n: int, dim: int = 128, seed: int = 0) -> tuple[np.ndarray, np.nda
     return X[:n], X[n:]
 
 
-def real(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Windows of real sound and of deformed copies under the space mfcc; queries are other windows."""
-    from soundkin.audio.decode import AUDIO_SUFFIXES, read_sound
+def real(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Windows of real sound and of as many deformed copies as it takes, under the space mfcc.
+
+    First comes every file as it is, then all of them deformed, and so on until there are `n`
+    windows; queries are windows of one more round of deformed copies, which is not in the index.
+    """
+    from soundkin.audio.decode import AUDIO_SUFFIXES
+
+    root = Path(os.environ["SOUNDKIN_DATA"])
+    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    found: list[np.ndarray] = []
+    total = turn = 0
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        while total < n:
+            found += pool.map(
+                windows, files, [turn + 1] * len(files), range(len(files)), chunksize=16
+            )
+            total, turn = sum(map(len, found)), turn + 1
+        rng = np.random.default_rng(0)
+        asked = [files[i] for i in np.sort(rng.choice(len(files), min(400, len(files)), False))]
+        Q = np.concatenate(list(pool.map(windows, asked, [0] * len(asked), range(len(asked)))))
+    X = np.concatenate(found)[:n]
+    return X, Q[np.sort(rng.choice(len(Q), min(N_QUERIES, len(Q)), replace=False))]
+
+
+def windows(path: Path, turn: int, number: int) -> np.ndarray:
+    """Vectors (n, dim) of one file under mfcc; as it is in turn 1, else deformed by that turn's chance."""
+    from soundkin.audio.decode import read_sound
     from soundkin.audio.windows import chunks
     from soundkin.errors import SoundkinError
     from soundkin.space import load_space
 
-    root = Path(os.environ["SOUNDKIN_DATA"])
-    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
-    rng, space = np.random.default_rng(seed), load_space("mfcc")
-    found: list[np.ndarray] = []
-    total = turn = 0
-    while total < n + 2 * N_QUERIES:
-        for number in rng.permutation(len(files)):
-            try:
-                samples, rate_hz = read_sound(files[number])
-                if turn:
-                    samples = deformed(samples, rng)
-                for chunk in chunks([samples], rate_hz, margin_s=space.margin_s):
-                    found.append(space.embed_chunk(chunk))
-                    total += len(found[-1])
-            except SoundkinError:
-                continue
-            if total >= n + 2 * N_QUERIES:
-                break
-        turn += 1
-    X = np.concatenate(found)
-    order = rng.permutation(len(X))
-    return X[np.sort(order[N_QUERIES : N_QUERIES + n])], X[order[:N_QUERIES]]
+    space = load_space("mfcc")
+    try:
+        samples, rate_hz = read_sound(path)
+        if turn != 1:
+            samples = deformed(samples, np.random.default_rng([turn, number]))
+        found = [
+            space.embed_chunk(chunk)
+            for chunk in chunks([samples], rate_hz, margin_s=space.margin_s)
+        ]
+    except SoundkinError:
+        found = []
+    return np.concatenate([np.empty((0, space.dim), np.float32), *found])
 
 
 def deformed(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Another copy of a sound: slower or faster, and with noise."""
-    from soundkin.audio.deform import add_noise, varispeed
+    """Another copy of a sound: slower or faster, louder or softer, and with noise."""
+    from soundkin.audio.deform import add_noise, gain, varispeed
 
     samples = varispeed(samples, float(rng.uniform(0.8, 1.25)))
+    samples = gain(samples, float(rng.uniform(-QUIETER_DB, 0)))
     return add_noise(samples, float(rng.uniform(10, 40)), int(rng.integers(2**31)))
 
 

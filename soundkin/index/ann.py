@@ -1,18 +1,14 @@
-"""Approximate search by faiss: inverted lists, or a graph; which one, and how far, is measured.
+"""Inverted lists: the lists whose centres are near the query are opened; how many, is measured.
 
-faiss finds candidates; what they are measured by, what has been removed, what a query may find
-and how it is all saved is ours. Candidates are measured exactly in float64 from the float32
-vectors; a query that came back with too few is scanned. See ``docs/indexes.md``.
+faiss finds the centres (k-means); the lists, the search, removal, selections and the file are ours:
+int8 codes lie list after list, and everything from the centres to the exact distances of the answer
+is one compiled call (:mod:`soundkin.index.lists`). See ``docs/indexes.md``.
 
-Settings of `build`: `method`, one of `METHODS`: inverted lists of int8 codes (``"ivf-sq8"``, a
-quarter of the memory), of the vectors themselves (``"ivf-flat"``), a graph over int8 codes
-(``"hnsw-sq8"``), or ``"measured"``: the fastest of lists and graph on a sample of these vectors at
-the recall `target`; `n_lists` (0: twice to four times the root of n); `M`, links of a graph's
-node; `target`, the recall@10 that the default effort is measured to reach (0: not measured);
-`threads` for building (0: all cores; a graph is the same each time only with 1, its default).
+Settings of `build`: `n_lists` (0: about twice the root of n); `target`, the recall@10 that the
+default effort is measured to reach (0: not measured); `threads` for building (0: all cores).
 
-Effort of `query`: `n_probe`, lists opened; `ef`, the graph's queue; `n_measured`, candidates
-measured exactly; `threads`, among which a batch of queries is divided (1).
+Effort of `query`: `n_probe`, lists opened; `n_measured`, candidates measured exactly (20 + 2 k);
+`threads`, among which a batch of queries is divided (1).
 """
 
 from __future__ import annotations
@@ -26,43 +22,39 @@ import numpy as np
 import numpy.typing as npt
 
 from soundkin.errors import InputError
+from soundkin.index.codes import likely_error, quantise, writeable
 from soundkin.index.container import Arrays, Header, write_container
-from soundkin.index.exact import search
 from soundkin.index.gate import Gate
+from soundkin.index.lists import Lists, append, grouped, look, regroup
+from soundkin.index.nearest import rows_allowed, scan
+from soundkin.index.planting import grown
+from soundkin.index.shared import divided
 from soundkin.index.tuning import tune
-from soundkin.index.vectors import (
-    as_ids,
-    as_selection,
-    as_unit_vectors,
-    check_k,
-    exact_distances,
-    refuse_effort,
-)
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
-    faiss: Any = import_module("faiss")
+from soundkin.index.vectors import as_allowed, as_ids, as_unit_vectors, check_k, refuse_effort
 
 if TYPE_CHECKING:
     from soundkin.index import Floats, Ids, Selection
 
-METHODS = ("ivf-sq8", "ivf-flat", "hnsw-sq8", "measured")
-EFFORT = ("n_probe", "ef", "n_measured", "threads")
+EFFORT = ("n_probe", "n_measured", "threads")
 FLAT_BELOW = 5000
-"""Fewer items lie in one list of whole vectors: too few to learn lists or codes from."""
+"""Fewer items lie in one list: too few to learn centres from."""
 POINTS_PER_LIST = 64
-SAMPLE = 40_000
-"""Vectors that ``"measured"`` compares the methods on."""
-GATHER_NS, SKIP_NS, PROBE_NS = 120.0, 2.5, 10.0
-"""Cost of a row gathered and scanned, of a row in a list that is left out, of one looked at."""
-BATCH = 128
-FEW, SPARE = 4, 6
-"""More queries than `FEW` are measured together; float32 picks `SPARE` more than are asked for."""
-_NONE = np.empty(0, np.int64)
+"""k-means looks at so many vectors for each centre, so many times."""
+ITERATIONS = 10
+NEED, NEED_FOR_EACH, NEED_ONE_IN = 0.15, 40, 32
+"""A selection's search goes on until it has compared this part of what a search of all compares,
+so many items for each answer, and one in so many of those selected."""
+SCAN_GLADLY = 2.0
+"""A selection is scanned, which finds everything, up to so many times the cost of a search."""
+TAIL = 4
+"""Rows added later are put in their places when they are more than one part in so many."""
+CENTRE_NS, ROW_NS, SKIP_NS, GATHER_NS = 4.0, 5.0, 2.0, 12.0
+"""Cost of a centre compared, of a row compared, left out, and fetched from anywhere and compared."""
+_NONE, _ALL = np.empty(0, np.int32), np.empty(0, np.bool_)
 
 
 class AnnIndex:
-    """Approximate search by faiss; the module's docstring has its settings.
+    """Approximate search by inverted lists; the module's docstring has its settings.
 
     `build` keeps the array it is given without a copy when its rows already are float32 unit
     vectors: do not write into it afterwards.
@@ -71,20 +63,18 @@ class AnnIndex:
     kind = "ann"
 
     def __init__(
-        self,
-        engine: Any,  # noqa: ANN401 - an index of faiss
-        vectors: Floats,
-        alive: npt.NDArray[np.bool_],
-        settings: dict[str, Any],
+        self, lists: Lists, vectors: Floats, alive: npt.NDArray[np.bool_], settings: dict[str, Any],
         space_id: str,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.space_id = space_id
-        self._engine = engine
-        self._room = vectors
-        self._vectors = vectors
+        self._lists = lists
+        self._room = writeable(vectors)
+        self._vectors = self._room
+        self._owned = False
         self._alive = alive
         self._n_alive = int(np.count_nonzero(alive))
         self._settings = settings
+        self._rows_of_ids: npt.NDArray[np.int32] | None = None
         self._gate = Gate()
 
     @classmethod
@@ -94,38 +84,30 @@ class AnnIndex:
         *,
         seed: int = 0,
         space_id: str = "",
-        method: str = "ivf-sq8",
         n_lists: int = 0,
-        M: int = 16,
         target: float = 0.95,
         threads: int = 0,
     ) -> AnnIndex:
         """See :func:`soundkin.index.build`."""
-        if method not in METHODS:
-            raise InputError(f"unknown method {method!r}", f"one of {list(METHODS)}")
-        if n_lists < 0 or not 2 <= M <= 512 or not 0 <= target <= 1:
+        if n_lists < 0 or not 0 <= target <= 1 or threads < 0:
             raise InputError(
-                f"n_lists = {n_lists}, M = {M}, target = {target}",
-                "n_lists of 0 or more, M from 2 to 512, target from 0 to 1",
+                f"n_lists = {n_lists}, target = {target}, threads = {threads}",
+                "n_lists of 0 or more, target from 0 to 1, threads of 0 or more",
             )
         vectors = as_unit_vectors(X)
-        if method == "measured":
-            method = _fastest(vectors, seed, M, target or 0.95)
-        if len(vectors) < FLAT_BELOW:
-            method, n_lists = "ivf-flat", 1
-        engine = _make(method, vectors, n_lists, M, seed, threads)
-        settings = {"method": method, "M": M, "seed": seed, "n_built": len(vectors), "tuned": {}}
-        index = cls(engine, vectors, np.ones(len(vectors), np.bool_), settings, space_id)
-        if target and len(vectors) >= FLAT_BELOW:
+        lists, error = _lists(vectors, n_lists, seed, threads or os.cpu_count() or 1)
+        settings = {"seed": seed, "n_built": len(vectors), "error": error, "tuned": {}}
+        index = cls(lists, vectors, np.ones(len(vectors), np.bool_), settings, space_id)
+        if target and len(lists.centres) > 1:
             settings["tuned"] = tune(index, target, seed=seed)
         return index
 
     @classmethod
     def from_arrays(cls, header: Header, arrays: Arrays) -> AnnIndex:
-        """The index as it was saved; the vectors are memory-mapped, the lists are read."""
-        engine = faiss.deserialize_index(arrays["engine"])
+        """The index as it was saved, memory-mapped."""
+        lists = Lists(**{name: arrays[name] for name in Lists._fields})
         settings = dict(header.settings)
-        return cls(engine, arrays["vectors"], arrays["alive"], settings, header.space_id)
+        return cls(lists, arrays["vectors"], arrays["alive"], settings, header.space_id)
 
     @property
     def dim(self) -> int:
@@ -156,20 +138,20 @@ class AnnIndex:
         return self._alive
 
     def add(self, X: Floats) -> Ids:
-        """Append (m, dim) vectors to the lists or the graph; their ids (m,)."""
+        """Append (m, dim) vectors to their lists; their ids (m,)."""
         new = as_unit_vectors(X, dim=self.dim)
         with self._gate.writing():
             first, last = len(self._vectors), len(self._vectors) + len(new)
-            if last > len(self._room) or not self._room.flags.writeable:
+            if last > len(self._room) or not self._owned:
                 self._room = np.empty((max(last, 2 * first), self.dim), np.float32)
                 self._room[:first] = self._vectors
+                self._owned = True
             self._room[first:last] = new
             self._vectors = self._room[:last]
             self._alive = np.concatenate([self._alive, np.ones(len(new), np.bool_)])
             self._n_alive += len(new)
-            if len(new):
-                faiss.omp_set_num_threads(1)
-                self._engine.add(new)
+            self._append(first, last, new)
+            self._rows_of_ids = None
         return np.arange(first, last, dtype=np.int64)
 
     def remove(self, ids: npt.ArrayLike) -> None:
@@ -197,24 +179,62 @@ class AnnIndex:
         queries = as_unit_vectors(Q, dim=self.dim, what="query vectors")
         ids = np.empty((len(queries), k), np.int64)
         distances = np.empty((len(queries), k), np.float32)
+        threads = int(effort.get("threads", 1))
         with self._gate.reading():
-            chosen = as_selection(mask, self._alive, self._n_alive)
-            if not self._n_alive:
-                chosen = _NONE
-            reach = self._reach(k, effort, chosen)
-            if chosen is not None and reach["scan"]:
-                return _scan(self._vectors, queries, k, chosen)
-            for start in range(0, len(queries), BATCH):
-                part = slice(start, start + BATCH)
-                ids[part], distances[part] = self._ask(queries[part], k, reach, chosen)
+            allowed, n_allowed = as_allowed(mask, self._alive, self._n_alive)
+            reach = self._reach(k, effort, n_allowed)
+            if reach is None:
+                self._scan(queries, allowed, n_allowed, ids, distances, threads)
+                return ids, distances
+            error = likely_error(self._settings["error"], self.dim)
+            given = _ALL if allowed is None else allowed
+            if threads <= 1:
+                n_short = look(
+                    *self._lists, self._vectors, queries, *reach, error, given, ids, distances
+                )
+            else:
+                divided(
+                    lambda *part: look(
+                        *self._lists, self._vectors, part[0], *reach, error, given, *part[1:]
+                    ),
+                    threads, queries, ids, distances,
+                )  # fmt: skip
+                n_short = int((ids[:, -1] < 0).sum())
+            if n_short and n_allowed:
+                short = np.flatnonzero(ids[:, min(k, n_allowed) - 1] < 0)
+                found = ids[short], distances[short]
+                self._scan(queries[short], allowed, n_allowed, *found, threads)
+                ids[short], distances[short] = found
         return ids, distances
 
     def ladder(self) -> list[dict[str, float]]:
         """Efforts from the cheapest to the dearest, for `tune`."""
-        steps = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024]
-        if self._settings["method"] == "hnsw-sq8":
-            return [{"ef": float(step)} for step in steps if step >= 12]
-        n_lists = int(self._engine.nlist)
+        n_lists = len(self._lists.centres)
+        steps = [
+            1,
+            2,
+            3,
+            4,
+            6,
+            8,
+            10,
+            12,
+            14,
+            16,
+            20,
+            24,
+            28,
+            32,
+            40,
+            48,
+            64,
+            80,
+            96,
+            128,
+            160,
+            192,
+        ]
+        steps += [256, 320, 384, 512, 768, 1024]
         return [{"n_probe": float(step)} for step in steps if step < n_lists] + [
             {"n_probe": float(n_lists)}
         ]
@@ -226,164 +246,131 @@ class AnnIndex:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one file beside the old one, then rename."""
         with self._gate.reading():
-            engine = np.asarray(faiss.serialize_index(self._engine))
-            arrays: Arrays = {"engine": engine, "vectors": self._vectors, "alive": self._alive}
-            write_container(
-                path, Header(self.kind, self.space_id, self.dim, self._settings), arrays
-            )
+            n = len(self._vectors)
+            arrays: Arrays = dict(self._lists._asdict())
+            for name in ("codes", "scales", "ids_of_rows"):
+                arrays[name] = arrays[name][:n]
+            arrays["nexts"] = arrays["nexts"][: n - int(self._lists.starts[-1])]
+            arrays |= {"vectors": self._vectors, "alive": self._alive}
+            header = Header(self.kind, self.space_id, self.dim, self._settings)
+            write_container(path, header, arrays)
 
     def stats(self) -> dict[str, object]:
         """Kind, counts, bytes, settings and what `tune` measured."""
+        parts = [*self._lists, self._vectors, self._alive]
         return {
             "kind": self.kind,
             "space_id": self.space_id,
             "dim": self.dim,
             "n": self._n_alive,
             "n_ids": len(self._vectors),
-            "bytes": self._vectors.nbytes + self._alive.nbytes + _engine_bytes(self._engine),
-            "n_lists": int(getattr(self._engine, "nlist", 0)),
+            "bytes": sum(part.nbytes for part in parts),
+            "n_lists": len(self._lists.centres),
             **self._settings,
         }
 
-    def _reach(self, k: int, effort: dict[str, float], chosen: Ids | None) -> dict[str, Any]:
-        """How far to search: lists or queue, candidates, threads, and whether to scan instead."""
-        method, n = self._settings["method"], max(1, len(self._vectors))
-        part = 1.0 if chosen is None else max(chosen.size, 1) / n
-        default = dict(self._settings["tuned"].get("effort", {}))
+    def _reach(
+        self, k: int, effort: dict[str, float], n_allowed: int
+    ) -> tuple[int, int, int, int] | None:
+        """Lists opened at least and at most, rows needed, candidates; None: scan the selection."""
+        n, n_lists = len(self._vectors), len(self._lists.centres)
+        tuned = self._settings["tuned"].get("effort", {})
         spread = max(1.0, k / 10) ** 0.5
-        wanted = int(effort.get("n_measured", k + 4 if method == "ivf-flat" else 20 + 2 * k))
-        reach: dict[str, Any] = {
-            "wanted": min(max(wanted, k), n),
-            "threads": int(effort.get("threads", 1)),
-            "scan": chosen is not None and chosen.size <= 64,
-        }
-        if method == "hnsw-sq8":
-            ef = effort.get("ef", spread * default.get("ef", 64.0))
-            reach["ef"] = int(max(ef / part, reach["wanted"]))
-            cost = 40.0 * PROBE_NS * reach["ef"]
-        else:
-            n_lists = int(self._engine.nlist)
-            n_probe = effort.get("n_probe", spread * default.get("n_probe", 1 + n_lists / 32))
-            if chosen is not None:
-                n_probe = max(n_probe, n_lists / 64) / part
-            n_probe = min(n_lists, int(n_probe) or 1)
-            reach["n_probe"] = n_probe
-            cost = n_probe * n / n_lists * (SKIP_NS + PROBE_NS * part)
-        if chosen is not None and GATHER_NS * chosen.size < cost:
-            reach["scan"] = True
-        return reach
+        n_probe = effort.get("n_probe", spread * tuned.get("n_probe", 1 + n_lists / 32))
+        n_probe = max(1, min(n_lists, int(n_probe)))
+        wanted = min(max(k, int(effort.get("n_measured", 20 + 2 * k))), max(n, 1))
+        if n_allowed == n:
+            return n_probe, n_probe, 0, wanted
+        per_list = n / n_lists
+        need = max(NEED * n_probe * per_list, NEED_FOR_EACH * k, n_allowed / NEED_ONE_IN)
+        need = int(min(need, n_allowed))
+        opened = min(n_lists, max(n_probe, need * n / max(n_allowed, 1) / per_list))
+        compared = opened * per_list * n_allowed / n
+        cost = CENTRE_NS * n_lists + SKIP_NS * opened * per_list + ROW_NS * compared
+        if GATHER_NS * n_allowed <= SCAN_GLADLY * cost:
+            return None
+        return n_probe, min(n_lists, int(1.3 * opened) + 8), need, wanted
 
-    def _ask(
-        self, queries: Floats, k: int, reach: dict[str, Any], chosen: Ids | None
-    ) -> tuple[Ids, Floats]:
-        """Candidates from faiss, measured exactly; scanned where they are too few."""
-        selector = None
-        if chosen is not None:
-            allowed = np.zeros(len(self._vectors), np.bool_)
-            allowed[chosen] = True
-            bits = np.packbits(allowed, bitorder="little")
-            selector = faiss.IDSelectorBitmap(bits)
-        if "ef" in reach:
-            params = faiss.SearchParametersHNSW(efSearch=reach["ef"], sel=selector)
-        else:
-            params = faiss.SearchParametersIVF(nprobe=reach["n_probe"], sel=selector)
-        faiss.omp_set_num_threads(reach["threads"])
-        _, found = self._engine.search(queries, reach["wanted"], params=params)
-        ids, distances = _measure(self._vectors, queries, found, k)
-        n_possible = len(self._vectors) if chosen is None else chosen.size
-        short = np.flatnonzero(ids[:, min(k, n_possible) - 1] < 0) if n_possible else _NONE
-        if short.size:
-            everything = np.arange(len(self._vectors)) if chosen is None else chosen
-            ids[short], distances[short] = _scan(self._vectors, queries[short], k, everything)
-        return ids, distances
+    def _scan(
+        self,
+        queries: Floats,
+        allowed: npt.NDArray[np.bool_] | None,
+        n_allowed: int,
+        ids: Ids,
+        distances: Floats,
+        threads: int,
+    ) -> None:
+        """Exact search among the items allowed, into `ids` and `distances`."""
+        lists, n = self._lists, len(self._vectors)
+        rows = _NONE
+        if allowed is not None:
+            rows, n = np.empty(n_allowed, np.int32), n_allowed
+            rows_allowed(allowed, self._rows(), rows)
+        error, items = likely_error(self._settings["error"], self.dim), lists.ids_of_rows
+        divided(
+            lambda Q, i, d: scan(
+                self._vectors, lists.codes, lists.scales, rows, items, 0, n, _ALL, Q, error, i, d
+            ),
+            threads, queries, ids, distances,
+        )  # fmt: skip
 
+    def _rows(self) -> npt.NDArray[np.int32]:
+        """The row of each id."""
+        rows = self._rows_of_ids
+        if rows is None:
+            n = len(self._vectors)
+            rows = np.empty(n, np.int32)
+            rows[self._lists.ids_of_rows[:n]] = np.arange(n, dtype=np.int32)
+            self._rows_of_ids = rows
+        return rows
 
-def _measure(vectors: Floats, queries: Floats, found: Ids, k: int) -> tuple[Ids, Floats]:
-    """The k nearest of the rows found (n_queries, wanted), -1 for none, by exact distance."""
-    if len(found) > FEW and found.shape[1] > k + SPARE:
-        found = _best_in_float32(vectors, queries, found, k + SPARE)
-    ids = np.full((len(found), k), -1, np.int64)
-    distances = np.full((len(found), k), np.inf, np.float32)
-    if len(found) > FEW and found.shape[1] >= k:
-        which = np.repeat(np.arange(len(found)), found.shape[1])
-        near = exact_distances(vectors, np.maximum(found.ravel(), 0), queries[which])
-        near[found.ravel() < 0] = np.inf
-        order = np.lexsort((found.ravel(), near, which)).reshape(found.shape)[:, :k]
-        return found.ravel()[order], near[order]
-    for line, rows in enumerate(found):
-        there = rows[rows >= 0]
-        near = exact_distances(vectors, there, queries[line])
-        order = np.lexsort((there, near))[:k]
-        ids[line, : order.size], distances[line, : order.size] = there[order], near[order]
-    return ids, distances
+    def _append(self, first: int, last: int, new: Floats) -> None:
+        """Put the codes of rows first..last into their lists; at times, all rows in their places."""
+        codes, scales, error = quantise(new)
+        self._settings["error"] = max(error, float(self._settings["error"]))
+        lists, n_sorted = self._lists, int(self._lists.starts[-1])
+        lists = lists._replace(
+            codes=grown(lists.codes, first, codes),
+            scales=grown(lists.scales, first, scales),
+            ids_of_rows=grown(lists.ids_of_rows, first, np.arange(first, last, dtype=np.int32)),
+            nexts=grown(lists.nexts, first - n_sorted, np.full(last - first, -1, np.int32)),
+        )
+        append(lists, first, last, new)
+        if last - n_sorted > max(FLAT_BELOW, n_sorted // TAIL):
+            lists = regroup(lists, last)
+        self._lists = lists
 
 
-def _best_in_float32(vectors: Floats, queries: Floats, found: Ids, wanted: int) -> Ids:
-    """The `wanted` best of the rows found, as float32 tells; more than will be kept."""
-    rows = vectors[np.maximum(found, 0)]
-    scores = np.matmul(rows, queries[:, :, None])[:, :, 0]
-    scores[found < 0] = -9
-    best = np.argpartition(-scores, wanted - 1, axis=1)[:, :wanted]
-    return np.take_along_axis(found, best, axis=1)
-
-
-def _scan(vectors: Floats, queries: Floats, k: int, chosen: Ids) -> tuple[Ids, Floats]:
-    """Exact search among the rows chosen."""
-    places, distances = search(vectors[chosen], queries, k)
-    ids = np.where(places >= 0, chosen[places], -1) if chosen.size else places
-    return ids, distances
-
-
-def _make(method: str, vectors: Floats, n_lists: int, M: int, seed: int, threads: int) -> Any:  # noqa: ANN401 - an index of faiss
-    """A trained and filled index of faiss."""
+def _lists(vectors: Floats, n_lists: int, seed: int, threads: int) -> tuple[Lists, float]:
+    """The vectors' codes in lists around centres, and the longest error of a code."""
     n, dim = vectors.shape
-    graph = method == "hnsw-sq8"
-    faiss.omp_set_num_threads(threads or (1 if graph else os.cpu_count() or 1))
-    if graph:
-        engine = faiss.IndexHNSWSQ(dim, faiss.ScalarQuantizer.QT_8bit, M)
-        engine.hnsw.efConstruction = max(80, 4 * M)
+    codes, scales, error = quantise(vectors)
+    if n < FLAT_BELOW:
+        centres, numbers = np.zeros((1, dim), np.float32), np.zeros(n, np.int32)
     else:
-        lists = n_lists or 2 ** int(np.round(np.log2(max(1.0, 2.3 * n**0.5))))
-        lists = max(1, min(lists, n // 39))
-        coarse = faiss.IndexFlatL2(dim)
-        if method == "ivf-flat":
-            engine = faiss.IndexIVFFlat(coarse, dim, lists, faiss.METRIC_L2)
-        else:
-            codes = faiss.ScalarQuantizer.QT_8bit
-            engine = faiss.IndexIVFScalarQuantizer(
-                coarse, dim, lists, codes, faiss.METRIC_L2, False
-            )
-        engine.cp.niter, engine.cp.seed = 10, seed & 0x7FFFFFFF
-        engine.cp.max_points_per_centroid = POINTS_PER_LIST
-    if n:
-        engine.train(vectors)
-        engine.add(vectors)
-    else:
-        coarse.add(np.zeros((1, dim), np.float32))
-        engine.is_trained = True
-    return engine
+        n_lists = n_lists or 2 ** int(np.round(np.log2(2.3 * n**0.5)))
+        centres, numbers = _centres(vectors, max(1, min(n_lists, n // 39)), seed, threads)
+    centre_codes, centre_scales, _ = quantise(centres)
+    halves = (np.einsum("ij,ij->i", centres, centres) / 2).astype(np.float32)
+    empty = Lists(centre_codes, centre_scales, halves, *[_NONE] * 3, codes, scales, _NONE)
+    return grouped(empty, numbers, codes, scales, np.arange(n, dtype=np.int32)), error
 
 
-def _fastest(vectors: Floats, seed: int, M: int, target: float) -> str:
-    """Lists or graph: the one that answers faster at the target, on a sample of the vectors."""
-    rng = np.random.default_rng(seed)
-    sample = vectors
-    if len(vectors) > SAMPLE:
-        sample = vectors[np.sort(rng.choice(len(vectors), SAMPLE, replace=False))]
-    if len(sample) < FLAT_BELOW:
-        return "ivf-flat"
-    speeds = {}
-    for method in ("ivf-sq8", "hnsw-sq8"):
-        trial = AnnIndex.build(sample, seed=seed, method=method, M=M, target=target)
-        tuned = trial.stats()["tuned"]
-        if isinstance(tuned, dict) and tuned["recall"] >= target:
-            speeds[method] = tuned["queries_per_s"]
-    return max(speeds, key=lambda method: speeds[method], default="ivf-sq8")
-
-
-def _engine_bytes(engine: Any) -> int:  # noqa: ANN401 - an index of faiss
-    """Bytes that faiss holds."""
-    if hasattr(engine, "nlist"):
-        return int(engine.ntotal * (engine.code_size + 8) + engine.nlist * engine.d * 4)
-    links = engine.hnsw.neighbors.size() * 4 + engine.hnsw.offsets.size() * 8
-    return int(engine.ntotal * engine.storage.sa_code_size() + links)
+def _centres(
+    vectors: Floats, n_lists: int, seed: int, threads: int
+) -> tuple[Floats, npt.NDArray[np.int32]]:
+    """Centres (n_lists, dim) by k-means, and the number of each vector's nearest (n,)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        faiss: Any = import_module("faiss")
+    faiss.omp_set_num_threads(threads)
+    means = faiss.Kmeans(
+        vectors.shape[1],
+        n_lists,
+        niter=ITERATIONS,
+        seed=seed & 0x7FFFFFFF,
+        max_points_per_centroid=POINTS_PER_LIST,
+    )
+    means.train(vectors)
+    _, numbers = means.index.search(vectors, 1)
+    return means.centroids, numbers[:, 0].astype(np.int32)

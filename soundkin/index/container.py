@@ -29,7 +29,7 @@ import numpy.typing as npt
 from soundkin.errors import InputError, LibraryFormatError, NotFound, SpaceError, StorageError
 
 MAGIC = b"soundkin-index\n\0"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 ALIGNMENT = 64
 MAX_HEADER = 1 << 24
 PREAMBLE = struct.Struct("<16sIIQ")

@@ -1,15 +1,19 @@
-"""The reference: every vector is compared, by one blocked matrix product.
+"""The reference: every vector is compared.
 
-A query is scored against blocks of rows in float32; what comes near the k-th best so far is
-measured again in float64 (:func:`soundkin.index.vectors.exact_distances`), so that recall is 1,
-equal vectors stand at equal distances, and an answer does not depend on how queries were batched.
+Few vectors are scored by one blocked matrix product in float32, many by their int8 codes, which
+are a quarter of the bytes (:func:`soundkin.index.nearest.scan`). What comes as near to the k-th best
+as a score may be wrong is measured again in float64, so that recall is 1 either way, equal vectors
+stand at equal distances, and an answer does not depend on how queries were batched.
+
+Effort of `query`: `threads` (0: all cores for a large index, else one).
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +21,7 @@ import numpy.typing as npt
 from soundkin.errors import InputError
 from soundkin.index.container import Arrays, Header, write_container
 from soundkin.index.vectors import (
+    as_allowed,
     as_ids,
     as_selection,
     as_unit_vectors,
@@ -26,8 +31,6 @@ from soundkin.index.vectors import (
 )
 
 if TYPE_CHECKING:
-    import os
-
     from soundkin.index import Floats, Ids, Selection
 
 SLACK, SLACK_PER_DIM = 1e-6, 6e-8
@@ -38,12 +41,25 @@ MAX_BATCH = 256
 """Queries that share one pass over the vectors."""
 GATHER_BELOW = 0.15
 """A selection of less than this part of the items is gathered, not masked."""
+CODED_BYTES = 4 << 20
+"""More bytes of vectors than these get codes; fewer are scored sooner than Numba is imported."""
+SHARED_ROWS = 1 << 18
+"""So many rows at least are one thread's share."""
+EFFORT = ("threads",)
 FEW = 4
 """So many queries are multiplied one by one; more as a matrix."""
 CACHED_ROWS = 2048
 """Rows that stay in the cache while a few queries take turns."""
 POOL_ROWS = 1 << 16
 """Candidates measured at once."""
+
+
+class Coded(NamedTuple):
+    """The codes of all vectors, perhaps with room behind them, and the longest error of one."""
+
+    codes: npt.NDArray[np.int8]
+    scales: npt.NDArray[np.float32]
+    error: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +69,7 @@ class _State:
     vectors: npt.NDArray[np.float32]
     alive: npt.NDArray[np.bool_]
     n_alive: int
+    coded: Coded | None
 
 
 class ExactIndex:
@@ -68,6 +85,8 @@ class ExactIndex:
         self._state = state
         self._tuned = tuned
         self._room = state.vectors
+        self._coded = state.coded
+        self._owned = False
         self._lock = threading.Lock()
         self.space_id = space_id
 
@@ -75,13 +94,16 @@ class ExactIndex:
     def build(cls, X: Floats, *, seed: int = 0, space_id: str = "") -> ExactIndex:  # noqa: ARG003
         """See :func:`soundkin.index.build`; nothing here is random, so `seed` is not used."""
         vectors = as_unit_vectors(X)
-        return cls(_State(vectors, np.ones(len(vectors), np.bool_), len(vectors)), space_id, {})
+        alive = np.ones(len(vectors), np.bool_)
+        return cls(_State(vectors, alive, len(vectors), _coded(vectors)), space_id, {})
 
     @classmethod
     def from_arrays(cls, header: Header, arrays: Arrays) -> ExactIndex:
         """The index as it was saved, its vectors memory-mapped."""
-        alive = arrays["alive"]
-        state = _State(arrays["vectors"], alive, int(np.count_nonzero(alive)))
+        alive, coded = arrays["alive"], None
+        if "codes" in arrays:
+            coded = Coded(arrays["codes"], arrays["scales"], float(header.settings["error"]))
+        state = _State(arrays["vectors"], alive, int(np.count_nonzero(alive)), coded)
         return cls(state, header.space_id, header.settings["tuned"])
 
     @property
@@ -118,12 +140,14 @@ class ExactIndex:
         with self._lock:
             old = self._state
             start, end = len(old.vectors), len(old.vectors) + len(rows)
-            if end > len(self._room) or not self._room.flags.writeable:
+            if end > len(self._room) or not self._owned:
                 self._room = np.empty((max(end, 2 * start), self.dim), np.float32)
                 self._room[:start] = old.vectors
+                self._owned = True
             self._room[start:end] = rows
             alive = np.concatenate([old.alive, np.ones(len(rows), np.bool_)])
-            self._state = _State(self._room[:end], alive, old.n_alive + len(rows))
+            self._coded = _longer(self._coded, self._room[:end], start)
+            self._state = _State(self._room[:end], alive, old.n_alive + len(rows), self._coded)
         return np.arange(start, end, dtype=np.int64)
 
     def remove(self, ids: npt.ArrayLike) -> None:
@@ -138,7 +162,7 @@ class ExactIndex:
                 )
             alive = old.alive.copy()
             alive[gone] = False
-            self._state = _State(old.vectors, alive, old.n_alive - gone.size)
+            self._state = _State(old.vectors, alive, old.n_alive - gone.size, old.coded)
 
     def query(
         self, Q: Floats, k: int = 10, *, mask: Selection = None, **effort: float
@@ -148,9 +172,13 @@ class ExactIndex:
         `mask` limits the search: a boolean for each id, or an array of ids. The nearest to ``-Q``
         are the most different from `Q`.
         """
-        refuse_effort(self.kind, effort)
+        refuse_effort(self.kind, effort, EFFORT)
         state, k = self._state, check_k(k)
         queries = as_unit_vectors(Q, dim=state.vectors.shape[1], what="query vectors")
+        if state.coded is not None:
+            allowed, n_allowed = as_allowed(mask, state.alive, state.n_alive)
+            threads = int(effort.get("threads", 0)) or os.cpu_count() or 1
+            return _scan(state, queries, k, allowed, n_allowed, threads)
         chosen = as_selection(mask, state.alive, state.n_alive)
         n = len(state.vectors)
         ids = np.full((len(queries), k), -1, np.int64)
@@ -199,8 +227,13 @@ class ExactIndex:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one file beside the old one, then rename."""
         state = self._state
-        header = Header(self.kind, self.space_id, state.vectors.shape[1], {"tuned": self._tuned})
-        write_container(path, header, {"vectors": state.vectors, "alive": state.alive})
+        settings: dict[str, Any] = {"tuned": self._tuned}
+        arrays: Arrays = {"vectors": state.vectors, "alive": state.alive}
+        if state.coded is not None:
+            settings["error"] = state.coded.error
+            n = len(state.vectors)
+            arrays |= {"codes": state.coded.codes[:n], "scales": state.coded.scales[:n]}
+        write_container(path, Header(self.kind, self.space_id, self.dim, settings), arrays)
 
     def stats(self) -> dict[str, object]:
         """Kind, counts and bytes."""
@@ -211,9 +244,85 @@ class ExactIndex:
             "dim": state.vectors.shape[1],
             "n": state.n_alive,
             "n_ids": len(state.vectors),
-            "bytes": state.vectors.nbytes + state.alive.nbytes,
+            "bytes": state.vectors.nbytes
+            + state.alive.nbytes
+            + (state.coded.codes.nbytes + state.coded.scales.nbytes if state.coded else 0),
             "tuned": self._tuned,
         }
+
+
+def _coded(vectors: npt.NDArray[np.float32]) -> Coded | None:
+    """Codes for all vectors; None where they would not pay."""
+    if vectors.nbytes <= CODED_BYTES:
+        return None
+    from soundkin.index.codes import quantise
+
+    return Coded(*quantise(vectors))
+
+
+def _longer(old: Coded | None, vectors: npt.NDArray[np.float32], start: int) -> Coded | None:
+    """Codes with room, those of the rows from `start` on put in; all, where there were none."""
+    if old is None:
+        return _coded(vectors)
+    from soundkin.index.codes import quantise
+    from soundkin.index.planting import grown
+
+    codes, scales, error = quantise(vectors[start:])
+    return Coded(
+        grown(old.codes, start, codes), grown(old.scales, start, scales), max(error, old.error)
+    )
+
+
+def _scan(
+    state: _State,
+    queries: npt.NDArray[np.float32],
+    k: int,
+    allowed: npt.NDArray[np.bool_] | None,
+    n_allowed: int,
+    threads: int,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Exact search by codes: a large table divided among threads, else the queries."""
+    from soundkin.index.codes import writeable
+    from soundkin.index.nearest import scan
+    from soundkin.index.shared import divided
+
+    coded, vectors = state.coded, writeable(state.vectors)
+    n, rows, passed = len(vectors), _NO_ROWS, _ALL if allowed is None else allowed
+    if coded is None:
+        raise AssertionError("scanned without codes")
+    if allowed is not None and n_allowed < GATHER_BELOW * n:
+        rows, passed = np.flatnonzero(allowed).astype(np.int32), _ALL
+        n = len(rows)
+    parts = max(1, min(threads, n // SHARED_ROWS)) if len(queries) < threads else 1
+    found = np.empty((parts, len(queries), k), np.int64)
+    near = np.empty((parts, len(queries), k), np.float32)
+    codes, scales, error = coded
+
+    def part(
+        low: int, high: int, Q: npt.NDArray[np.float32], i: npt.NDArray[Any], d: npt.NDArray[Any]
+    ) -> None:
+        scan(vectors, codes, scales, rows, _NO_ROWS, low, high, passed, Q, error, i, d)
+
+    if parts == 1:
+        by_query = min(threads, len(queries) * n // SHARED_ROWS)
+        divided(lambda *given: part(0, n, *given), by_query, queries, found[0], near[0])
+        return found[0], near[0]
+    edges = np.linspace(0, n, parts + 1).astype(np.int64)
+
+    def of_range(low: Any, high: Any, i: npt.NDArray[Any], d: npt.NDArray[Any]) -> None:  # noqa: ANN401
+        part(int(low[0]), int(high[0]), queries, i[0], d[0])
+
+    divided(of_range, parts, edges[:-1], edges[1:], found, near)
+    return _merged(found, near, k)
+
+
+def _merged(
+    found: npt.NDArray[np.int64], near: npt.NDArray[np.float32], k: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """The k nearest of each query from several parts' answers (parts, m, k)."""
+    ids, distances = np.concatenate(list(found), axis=1), np.concatenate(list(near), axis=1)
+    order = np.lexsort((ids, distances), axis=1)[:, :k]
+    return np.take_along_axis(ids, order, axis=1), np.take_along_axis(distances, order, axis=1)
 
 
 def search(
@@ -301,7 +410,8 @@ class _Pool:
             self._floor[row] = max(self._floor[row], 1.0 - near[first[-1]] - self._slack)
 
 
-_NO_IDS = np.empty(0, np.int64)
+_NO_IDS, _NO_ROWS = np.empty(0, np.int64), np.empty(0, np.int32)
+_ALL = np.empty(0, np.bool_)
 
 
 def _score(

@@ -28,12 +28,15 @@ import numpy as np
 import numpy.typing as npt
 
 from soundkin.errors import InputError
+from soundkin.index.codes import likely_error, quantise, writeable
 from soundkin.index.container import Arrays, Header, write_container
 from soundkin.index.gate import Gate
+from soundkin.index.nearest import scan
 from soundkin.index.planting import grow_one, grown, join, tree_seed, with_room
-from soundkin.index.trees import Trees, insert, quantise
+from soundkin.index.shared import divided
+from soundkin.index.trees import Trees, insert
 from soundkin.index.vectors import as_ids, as_selection, as_unit_vectors, check_k, refuse_effort
-from soundkin.index.walk import measure, scan, walk
+from soundkin.index.walk import walk
 
 if TYPE_CHECKING:
     from soundkin.index import Floats, Ids, Selection
@@ -62,7 +65,7 @@ class ForestIndex:
     ) -> None:
         self.space_id = space_id
         self._trees = trees
-        self._vectors: npt.NDArray[np.float32] = arrays["vectors"]
+        self._vectors: npt.NDArray[np.float32] = writeable(arrays["vectors"])
         self._alive: npt.NDArray[np.bool_] = arrays["alive"]
         self._ids_of_rows: npt.NDArray[np.int32] = arrays["ids_of_rows"]
         self._used: npt.NDArray[np.int64] = arrays["used"]
@@ -94,10 +97,12 @@ class ForestIndex:
         if split not in SPLITS:
             raise InputError(f"unknown split {split!r}", f"one of {list(SPLITS)}")
         vectors = as_unit_vectors(X)
-        codes, scales = quantise(vectors)
+        codes, scales, error = quantise(vectors)
 
         def one_tree(tree: int) -> tuple[Any, ...]:
-            return grow_one(codes, scales, leaf_size, split == "two-means", seed, tree)
+            return grow_one(
+                codes, scales, vectors.shape[1], leaf_size, split == "two-means", seed, tree
+            )
 
         with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
             planted = list(pool.map(one_tree, range(n_trees)))
@@ -109,6 +114,7 @@ class ForestIndex:
             "seed": seed,
             "slope": 2.0 * vectors.shape[1] ** 0.5,
             "n_built": len(vectors),
+            "error": error,
             "tuned": {},
         }
         arrays: Arrays = {
@@ -164,7 +170,8 @@ class ForestIndex:
             self._alive = np.concatenate([self._alive, np.ones(len(new), np.bool_)])
             numbers = np.arange(first, last, dtype=np.int32)
             self._ids_of_rows = grown(self._ids_of_rows, first, numbers)
-            codes, scales = quantise(new)
+            codes, scales, error = quantise(new)
+            self._settings["error"] = max(error, float(self._settings["error"]))
             self._trees = self._trees._replace(
                 codes=grown(self._trees.codes, first, codes),
                 scales=grown(self._trees.scales, first, scales),
@@ -203,15 +210,7 @@ class ForestIndex:
         distances = np.empty((len(queries), k), np.float32)
         with self._gate.reading():
             plan = self._plan(k, mask, effort)
-            if threads <= 1:
-                self._answer(queries, plan, ids, distances)
-            else:
-                parts = zip(
-                    *(np.array_split(whole, threads) for whole in (queries, ids, distances)),
-                    strict=True,
-                )
-                with ThreadPoolExecutor(threads) as pool:
-                    list(pool.map(lambda p: self._answer(p[0], plan, p[1], p[2]), parts))
+            divided(lambda *part: self._answer(plan, *part), threads, queries, ids, distances)
         return ids, distances
 
     def ladder(self) -> list[dict[str, float]]:
@@ -282,31 +281,27 @@ class ForestIndex:
         part = chosen.size / max(1, self._n_ids)
         rows = self._rows()[chosen]
         if chosen.size * part <= WALK_COST * n_candidates:
-            plan["rows"] = np.sort(rows)
+            plan["rows"] = rows
         else:
             plan["allowed"] = np.zeros(self._n_ids, np.bool_)
             plan["allowed"][rows] = True
             plan["n_candidates"] = int(n_candidates / part)
         return plan
 
-    def _answer(self, queries: Floats, plan: dict[str, Any], ids: Ids, distances: Floats) -> None:
+    def _answer(self, plan: dict[str, Any], queries: Floats, ids: Ids, distances: Floats) -> None:
         """Carry out a plan into `ids` and `distances`."""
-        found = np.empty((len(queries), plan["wanted"]), np.int32)
-        if plan["rows"] is not None:
-            scan(self._trees, plan["rows"], queries, plan["wanted"], found)
-        else:
-            walk(
-                self._trees,
-                queries,
-                plan["n_candidates"],
-                plan["wanted"],
-                plan["slope"],
-                plan["threshold"],
-                plan["allowed"],
-                self._stamps(),
-                found,
-            )
-        measure(self._vectors, self._ids_of_rows, found, queries, ids, distances)
+        trees, rows = self._trees, plan["rows"]
+        error = likely_error(self._settings["error"], self.dim)
+        if rows is not None:
+            scan(
+                self._vectors, trees.codes, trees.scales, rows, self._ids_of_rows, 0, len(rows),
+                _EVERYTHING, queries, error, ids, distances,
+            )  # fmt: skip
+            return
+        walk(
+            trees, self._vectors, self._ids_of_rows, queries, plan["n_candidates"], plan["wanted"],
+            plan["slope"], plan["threshold"], error, plan["allowed"], self._stamps(), ids, distances,
+        )  # fmt: skip
 
     def _rows(self) -> npt.NDArray[np.int32]:
         """The row of each id."""
@@ -331,7 +326,9 @@ class ForestIndex:
         two_means = self._settings["split"] == "two-means"
         leaf_size = int(self._settings["leaf_size"])
         while True:
-            first = insert(self._trees, tree, first, last, leaf_size, two_means, seed, self._used)
+            first = insert(
+                self._trees, tree, self.dim, first, last, leaf_size, two_means, seed, self._used
+            )
             if first == last:
                 return
             self._trees = with_room(self._trees, self._used, leaf_size)

@@ -26,27 +26,34 @@ class Gate:
         self._writing = False
         self._waiting = 0
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
+    def reading(self) -> _Reading:
         """Hold the gate together with other readers."""
+        return _Reading(self)
+
+    def enter(self) -> None:
+        """Come in as a reader; `leave` has to follow."""
         with self._condition:
-            while self._writing:
+            while self._writing or self._waiting:
                 self._condition.wait()
             self._readers += 1
-        try:
-            yield
-        finally:
-            with self._condition:
-                self._readers -= 1
-                if not self._readers:
-                    self._condition.notify_all()
+
+    def leave(self) -> None:
+        """Go out again."""
+        with self._condition:
+            self._readers -= 1
+            if not self._readers:
+                self._condition.notify_all()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the gate alone."""
         with self._condition:
-            while self._writing or self._readers:
-                self._condition.wait()
+            self._waiting += 1
+            try:
+                while self._writing or self._readers:
+                    self._condition.wait()
+            finally:
+                self._waiting -= 1
             self._writing = True
         try:
             yield
@@ -54,3 +61,18 @@ class Gate:
             with self._condition:
                 self._writing = False
                 self._condition.notify_all()
+
+
+class _Reading:
+    """A reader's stay; a class, since a generator costs a query some microseconds."""
+
+    __slots__ = ("_gate",)
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def __enter__(self) -> None:
+        self._gate.enter()
+
+    def __exit__(self, *_: object) -> None:
+        self._gate.leave()

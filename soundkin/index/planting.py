@@ -20,19 +20,21 @@ def tree_seed(seed: int, tree: int) -> np.uint64:
 def grow_one(
     codes: npt.NDArray[np.int8],
     scales: npt.NDArray[np.float32],
+    dim: int,
     leaf_size: int,
     two_means: bool,
     seed: int,
     tree: int,
 ) -> tuple[Any, ...]:
     """One tree: rows in its order, planes, scales, offsets, kids, starts (cut to their lengths)."""
-    n, dim = codes.shape
-    planes, kids = np.empty((n, dim), np.int8), np.empty((n, 2), np.int32)
+    n, width = codes.shape
+    planes, kids = np.empty((n, width), np.int8), np.empty((n, 2), np.int32)
     plane_scales, offsets = np.empty(n, np.float32), np.empty(n, np.float32)
     starts = np.empty(n + 2, np.int64)
     rows, nodes, leaves = grow(
         codes.copy(),
         scales.copy(),
+        dim,
         leaf_size,
         two_means,
         tree_seed(seed, tree),

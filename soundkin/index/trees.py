@@ -2,28 +2,20 @@
 
 Everything is in plain arrays (:class:`Trees`), so that it can be saved and memory-mapped as it
 lies. A *row* is an item's place in the code table (the order of the first tree's leaves, so that
-neighbours lie side by side); a *child* that is negative is the leaf ``-child - 1``. Codes are int8
-with one scale a vector, planes likewise: a dot product with a float32 query reads a quarter of the
-bytes. Searching is in :mod:`soundkin.index.walk`.
-
-Importing this module imports Numba. Compiled code is cached beside the module, else in the user's
-cache folder; where neither can be written, it is compiled anew in each process. Numba renews what
-is cached when the file it stands in changes, not when a file changes that it calls into: after an
-edit of `dot` remove the cached files of `walk` too.
+neighbours lie side by side); a *child* that is negative is the leaf ``-child - 1``. Vectors and
+planes are the codes of :mod:`soundkin.index.codes`. Searching is in :mod:`soundkin.index.walk`.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 # ruff: noqa: ANN001, ANN201, ANN202 - Numba infers the types; the docstrings give shapes
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from soundkin.index.codes import compiled, dot_at
 
 ITERATIONS = 5
 SAMPLE = 256
@@ -48,31 +40,6 @@ class Trees(NamedTuple):
     scales: npt.NDArray[np.float32]  # (n_rows,)
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile on first use, without the interpreter's lock; cached on disk where that is possible."""
-    options = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
-    try:
-        fast: Callable[..., Any] = numba.njit(function, cache=True, **options)
-    except RuntimeError:  # no folder for the cache can be written
-        fast = numba.njit(function, **options)
-    return fast
-
-
-def quantise(X: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """Codes (n, dim) int8 and scales (n,), so that ``codes * scales`` is nearly `X`.
-
-    >>> quantise(np.array([[1.0, -0.5]], np.float32))[0].tolist()
-    [[127, -64]]
-    """
-    codes, scales = np.empty(X.shape, np.int8), np.empty(len(X), np.float32)
-    for start in range(0, len(X), 8192):
-        block = X[start : start + 8192]
-        scale = np.maximum(np.abs(block).max(axis=1), np.float32(1e-30)) / np.float32(127)
-        scales[start : start + 8192] = scale
-        codes[start : start + 8192] = np.rint(block / scale[:, None])
-    return codes, scales
-
-
 @compiled
 def _random(state):
     """Next 64 bits of a SplitMix64 stream; `state` is an array of one uint64."""
@@ -92,12 +59,15 @@ def _normal(state):
 
 
 @compiled
-def dot(codes, row, vector):
-    """Code `row` times a float32 vector, not yet scaled."""
-    total = np.float32(0)
+def _narrow_one(vector, out):
+    """A vector as int16 into `out`; its scale."""
+    largest = np.float32(1e-30)
     for j in range(vector.size):
-        total += np.float32(codes[row, j]) * vector[j]
-    return total
+        largest = max(largest, abs(vector[j]))
+    unit = largest / np.float32(min(32767, 2147483647 // (127 * vector.size)))
+    for j in range(vector.size):
+        out[j] = np.int16(np.rint(vector[j] / unit))
+    return unit
 
 
 @compiled
@@ -105,6 +75,7 @@ def _two_means(codes, scales, low, high, state, normal):
     """Into `normal` the line between two means of rows low..high; the plane's offset midway."""
     dim, count = codes.shape[1], high - low
     one, two = np.empty(dim, np.float32), np.empty(dim, np.float32)
+    short = np.empty(dim, np.int16)
     sums = np.empty((2, dim), np.float32)
     a = low + np.int64(_random(state) % np.uint64(count))
     b = low + np.int64(_random(state) % np.uint64(count))
@@ -117,11 +88,12 @@ def _two_means(codes, scales, low, high, state, normal):
         for j in range(dim):
             normal[j] = two[j] - one[j]
             offset += normal[j] * (one[j] + two[j]) * np.float32(0.5)
+        unit = _narrow_one(normal, short)
         sums[:] = 0
         above = 0
         for i in range(taken):
             row = low + i * count // taken
-            side = 1 if dot(codes, row, normal) * scales[row] > offset else 0
+            side = 1 if np.float32(dot_at(codes, row, short)) * (scales[row] * unit) > offset else 0
             above += side
             for j in range(dim):
                 sums[side, j] += np.float32(codes[row, j]) * scales[row]
@@ -137,10 +109,10 @@ def _two_means(codes, scales, low, high, state, normal):
 
 
 @compiled
-def _draw(normal, state):
-    """A random direction into `normal`; its length."""
+def _draw(normal, dim, state):
+    """A random direction into the first `dim` numbers of `normal`; its length."""
     length = np.float32(0)
-    for j in range(normal.size):
+    for j in range(dim):
         normal[j] = np.float32(_normal(state))
         length += normal[j] * normal[j]
     return np.sqrt(length)
@@ -156,30 +128,31 @@ def _norm(vector):
 
 
 @compiled
-def _choose_plane(codes, scales, low, high, two_means, state, plane, margins):
+def _choose_plane(codes, scales, dim, low, high, two_means, state, plane, margins):
     """A plane through rows low..high: (found, scale, offset); `margins` are the dots with it.
+
+    The first `dim` numbers of a row count, those behind them are zero.
 
     Not found when all the rows lie on one spot, as far as the plane can tell.
     """
-    dim = codes.shape[1]
-    normal = np.zeros(dim, np.float32)
+    width = codes.shape[1]
+    normal = np.zeros(width, np.float32)
     offset, length = np.float32(0), np.float32(0)
     if two_means:
         offset = _two_means(codes, scales, low, high, state, normal)
         length = _norm(normal)
     drawn = length < 1e-6
     if drawn:
-        length = _draw(normal, state)
+        length = _draw(normal, dim, state)
     largest = np.float32(0)
-    for j in range(dim):
+    for j in range(width):
         normal[j] /= length
         largest = max(largest, abs(normal[j]))
     scale = largest / np.float32(127)
-    for j in range(dim):
+    for j in range(width):
         plane[j] = np.int8(np.rint(normal[j] / scale))
-        normal[j] = np.float32(plane[j]) * scale
     for i in range(low, high):
-        margins[i] = dot(codes, i, normal) * scales[i]
+        margins[i] = np.float32(dot_at(codes, i, plane)) * (scales[i] * scale)
     through = margins[low + np.int64(_random(state) % np.uint64(high - low))]
     found, offset = _cut(margins[low:high], through if drawn else offset / length)
     return found, scale, offset
@@ -224,7 +197,9 @@ def _part(codes, scales, rows, low, high, margins, offset):
 
 
 @compiled
-def grow(codes, scales, leaf_size, two_means, seed, planes, plane_scales, offsets, kids, starts):
+def grow(
+    codes, scales, dim, leaf_size, two_means, seed, planes, plane_scales, offsets, kids, starts
+):
     """One tree over all rows of `codes`, which are put into its order: (rows, nodes, leaves).
 
     The arrays after `seed` are filled as far as the tree reaches; leaf l holds the rows from
@@ -241,7 +216,7 @@ def grow(codes, scales, leaf_size, two_means, seed, planes, plane_scales, offset
         found = False
         if high - low > leaf_size:
             found, scale, offset = _choose_plane(
-                codes, scales, low, high, two_means, state, planes[nodes], margins
+                codes, scales, dim, low, high, two_means, state, planes[nodes], margins
             )
         child = nodes if found else -leaves - 1
         if parent >= 0:
@@ -260,20 +235,18 @@ def grow(codes, scales, leaf_size, two_means, seed, planes, plane_scales, offset
 
 
 @compiled
-def insert(trees, tree, first, last, leaf_size, two_means, seed, used):
+def insert(trees, tree, dim, first, last, leaf_size, two_means, seed, used):
     """Put rows first..last into one tree; `used` is [nodes, leaves, slots] and is brought forward.
 
     Ends early, with the first row not put, where an array has no room for the worst case; the
     caller makes room and goes on. A full leaf is split, or, if all in it are equal, doubled.
     """
-    dim = trees.codes.shape[1]
-    vector = np.empty(dim, np.float32)
     for row in range(first, last):
-        for j in range(dim):
-            vector[j] = np.float32(trees.codes[row, j]) * trees.scales[row]
+        vector, scale = trees.codes[row], trees.scales[row]
         child, parent, side = trees.roots[tree], -1, 0
         while child >= 0:
-            margin = dot(trees.planes, child, vector) * trees.plane_scales[child]
+            margin = np.float32(dot_at(trees.planes, child, vector))
+            margin *= trees.plane_scales[child] * scale
             parent, side = child, 1 if margin > trees.offsets[child] else 0
             child = trees.kids[child, side]
         leaf = -child - 1
@@ -298,14 +271,14 @@ def insert(trees, tree, first, last, leaf_size, two_means, seed, used):
             margins = np.empty(count + 1, np.float32)
             state = np.array([seed + np.uint64(row) * np.uint64(0x9E3779B97F4A7C15)], np.uint64)
             node = used[0]
-            found, scale, offset = _choose_plane(
-                codes, scales, 0, count + 1, two_means, state, trees.planes[node], margins
+            found, plane_scale, offset = _choose_plane(
+                codes, scales, dim, 0, count + 1, two_means, state, trees.planes[node], margins
             )
         if not found:
             _move_leaf(trees, leaf, members, 0, count + 1, leaf_size, used)
             continue
         middle = _part(codes, scales, members, 0, count + 1, margins, offset)
-        trees.plane_scales[node], trees.offsets[node] = scale, offset
+        trees.plane_scales[node], trees.offsets[node] = plane_scale, offset
         other = used[1]
         _move_leaf(trees, leaf, members, 0, middle, leaf_size, used)
         _move_leaf(trees, other, members, middle, count + 1, leaf_size, used)

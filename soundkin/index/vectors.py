@@ -37,6 +37,8 @@ def as_unit_vectors(
             f"dimension {dim}, as the index has",
             "embed them with the space the index was built from",
         )
+    if len(rows) == 1 and abs(float(np.dot(rows[0], rows[0])) - 1.0) < UNIT_TOLERANCE:
+        return rows
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64, casting="safe"))
     if not np.isfinite(norms).all():
         row = int(np.flatnonzero(~np.isfinite(norms))[0])
@@ -68,6 +70,7 @@ def as_ids(ids: npt.ArrayLike, n_ids: int) -> npt.NDArray[np.int64]:
         return np.empty(0, np.int64)
     if given.dtype.kind not in "iu":
         raise InputError(f"ids of type {given.dtype}", "whole numbers", "give the items' ids")
+    ascending = given.ndim == 1 and bool((given[1:] > given[:-1]).all())
     low, high = int(given.min()), int(given.max())
     if low < 0 or high >= n_ids:
         raise InputError(
@@ -75,6 +78,8 @@ def as_ids(ids: npt.ArrayLike, n_ids: int) -> npt.NDArray[np.int64]:
             f"ids from 0 to {n_ids - 1}" if n_ids else "none, the index is empty",
             "give ids that `add` or `build` gave",
         )
+    if ascending:
+        return given.astype(np.int64, copy=False)
     named = np.zeros(n_ids, np.bool_)
     named[given] = True
     return np.flatnonzero(named)
@@ -95,12 +100,36 @@ def as_selection(
         ids = as_ids(given, alive.size)
         return ids if n_alive == alive.size else ids[alive[ids]]
     if given.shape != alive.shape:
-        raise InputError(
-            f"a mask of shape {given.shape}",
-            f"one value for each of {alive.size} ids",
-            "make the mask as long as the index's n_ids",
-        )
+        raise _other_length(given, alive)
     return np.flatnonzero(given if n_alive == alive.size else given & alive)
+
+
+def _other_length(given: npt.NDArray[Any], alive: npt.NDArray[np.bool_]) -> InputError:
+    """A mask that does not fit the index, in a sentence."""
+    return InputError(
+        f"a mask of shape {given.shape}",
+        f"one value for each of {alive.size} ids",
+        "make the mask as long as the index's n_ids",
+    )
+
+
+def as_allowed(
+    mask: npt.NDArray[Any] | None, alive: npt.NDArray[np.bool_], n_alive: int
+) -> tuple[npt.NDArray[np.bool_] | None, int]:
+    """As `as_selection`, but a boolean for each id, or None for all, and how many there are."""
+    if mask is None:
+        return (None if n_alive == alive.size else alive), n_alive
+    given = np.asarray(mask)
+    if given.dtype != np.bool_:
+        allowed = np.zeros(alive.size, np.bool_)
+        allowed[as_ids(given, alive.size)] = True
+    elif given.shape == alive.shape:
+        allowed = np.ascontiguousarray(given)
+    else:
+        raise _other_length(given, alive)
+    if n_alive < alive.size:
+        allowed = allowed & alive
+    return allowed, int(np.count_nonzero(allowed))
 
 
 def check_k(k: int) -> int:

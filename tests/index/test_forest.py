@@ -13,7 +13,7 @@ import pytest
 
 from soundkin.errors import InputError
 from soundkin.index import build, load
-from soundkin.index.trees import compiled, quantise
+from soundkin.index.codes import compiled, quantise
 from tests.index.clouds import clustered, duplicated, plain_search, recall, uniform
 
 X = clustered(4000, 24, seed=2)
@@ -126,7 +126,7 @@ def plain_walk(forest, q, n_candidates, slope):
             looked += size
             continue
         plane = trees.planes[child].astype(np.float64) * float(trees.plane_scales[child])
-        margin = float(plane @ q.astype(np.float64)) - float(trees.offsets[child])
+        margin = float(plane[: q.size] @ q.astype(np.float64)) - float(trees.offsets[child])
         for side in (0, 1):
             towards = margin if side else -margin
             heapq.heappush(
@@ -185,9 +185,12 @@ def test_vectors_that_must_not_be_written_are_taken():
 
 
 def test_codes_are_near_the_vectors():
-    codes, scales = quantise(uniform(200, 40))
-    error = codes * scales[:, None] - uniform(200, 40)
+    codes, scales, longest = quantise(uniform(200, 40))
+    assert codes.shape == (200, 48)
+    assert not codes[:, 40:].any()
+    error = codes[:, :40] * scales[:, None] - uniform(200, 40)
     assert np.abs(error).max() <= 0.5001 * scales.max()
+    assert longest == pytest.approx(np.sqrt((error.astype(float) ** 2).sum(1).max()), rel=1e-4)
     assert codes.min() >= -127
 
 

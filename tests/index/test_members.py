@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from soundkin.errors import InputError, LibraryFormatError, NotFound, SpaceError
 from soundkin.index import KINDS, Index, load
 from tests.index.clouds import clustered, duplicated, plain_search, recall, uniform, unit
 
+FORMATS = Path(__file__).parent / "formats"
 FLOOR = 0.9
 """Recall@10 that every member must reach on every kind of data with its default effort."""
 DATA = {
@@ -23,20 +25,24 @@ DATA = {
 }
 
 
-@pytest.fixture(params=[*KINDS, "ann ivf-sq8", "ann hnsw-sq8", "forest random"])
+@pytest.fixture(params=[*KINDS, "exact coded", "ann lists", "forest random"])
 def kind(request, monkeypatch):
-    """A member, or one of its ways; faiss's lists and graphs also over few items."""
-    if " " in request.param and "ann" in request.param:
+    """A member, or one of its ways: codes and lists also over few items."""
+    if request.param == "ann lists":
         from soundkin.index import ann
 
         monkeypatch.setattr(ann, "FLAT_BELOW", 100)
+    if request.param == "exact coded":
+        from soundkin.index import exact
+
+        monkeypatch.setattr(exact, "CODED_BYTES", 0)
     return request.param
 
 
 def build(kind, X, **settings):
     name, _, way = kind.partition(" ")
-    if way:
-        settings["method" if name == "ann" else "split"] = way
+    if name == "forest" and way:
+        settings["split"] = way
     return index_module.build(name, X, **settings)
 
 
@@ -57,14 +63,14 @@ def test_recall_reaches_the_floor(kind, name, record_property):
     found = recall(distances, true_distances)
     record_property("recall", found)
     print(f"{kind} on {name}: recall@10 {found:.3f}")  # noqa: T201 - the floor and what was found
-    assert found >= (1.0 if kind == "exact" else FLOOR)
+    assert found >= (1.0 if kind.startswith("exact") else FLOOR)
     assert ids.dtype == np.int64
     assert distances.dtype == np.float32
     # what is answered is true: each distance is the one between the query and the item named
     measured = 1.0 - np.einsum("qkd,qd->qk", X[ids].astype(np.float64), Q.astype(np.float64))
     np.testing.assert_allclose(distances, np.maximum(measured, 0.0), atol=2e-7)
     assert all(len(set(row)) == 10 for row in ids.tolist())
-    if kind == "exact":
+    if kind.startswith("exact"):
         np.testing.assert_array_equal(ids, true_ids)
 
 
@@ -92,7 +98,7 @@ def test_all_equal_vectors(kind):
     ids, distances = build(kind, X).query(X[:2], 7)
     assert (distances < 1e-6).all()
     assert all(len(set(row)) == 7 for row in ids.tolist())
-    if kind == "exact":
+    if kind.startswith("exact"):
         assert ids.tolist() == [list(range(7))] * 2
 
 
@@ -157,7 +163,7 @@ def test_filters_keep_recall(kind, part, as_list_of_ids):
     assert mask[ids[ids >= 0]].all()
     assert ((ids == -1) == np.isinf(distances)).all()
     assert (ids >= 0).sum(axis=1).tolist() == [min(10, mask.sum())] * 10
-    assert recall(distances, true_distances) >= (1.0 if kind == "exact" else FLOOR)
+    assert recall(distances, true_distances) >= (1.0 if kind.startswith("exact") else FLOOR)
 
 
 def test_add_and_remove_equal_a_rebuilt_index(kind):
@@ -176,7 +182,7 @@ def test_add_and_remove_equal_a_rebuilt_index(kind):
     ids, distances = index.query(Q, 10)
     assert np.isin(ids, left).all()
     _, true_distances = plain_search(X, Q, 10, left.tolist())
-    assert recall(distances, true_distances) >= (1.0 if kind == "exact" else FLOOR)
+    assert recall(distances, true_distances) >= (1.0 if kind.startswith("exact") else FLOOR)
 
 
 def test_removing_twice_is_refused_and_changes_nothing(kind):
@@ -243,7 +249,7 @@ def test_wrong_files_are_refused(kind, tmp_path):
     with pytest.raises(LibraryFormatError, match=r"has \d+ bytes; expected \d+"):
         load(path)
     path.write_bytes(whole[:16] + b"\x09" + whole[17:])
-    with pytest.raises(LibraryFormatError, match="index file of format 9; expected format 1"):
+    with pytest.raises(LibraryFormatError, match="index file of format 9; expected format 2"):
         load(path)
     path.write_bytes(whole.replace(b'{"kind"', b'["kind"', 1))
     with pytest.raises(LibraryFormatError, match=r"header of the index file .* is damaged"):
@@ -251,6 +257,26 @@ def test_wrong_files_are_refused(kind, tmp_path):
     path.write_bytes(b"RIFF....WAVE")
     with pytest.raises(LibraryFormatError, match="is no index file"):
         load(path)
+
+
+@pytest.mark.parametrize("name", ["exact", "ann", "forest"])
+def test_a_file_of_the_first_format_is_refused_in_a_sentence(name):
+    with pytest.raises(LibraryFormatError, match=r"format 1; expected format 2; delete it to have"):
+        load(FORMATS / f"{name}-1.index")
+
+
+@pytest.mark.parametrize("name", ["exact", "ann", "forest"])
+def test_a_file_of_this_format_opens(name):
+    """Committed files: 60 vectors of a seed, the fourth removed."""
+    index = load(FORMATS / f"{name}-2.index", space_id="mfcc-1", dim=8)
+    X = unit(np.random.default_rng(0).standard_normal((60, 8)).astype(np.float32))
+    np.testing.assert_allclose(index.vectors, X, atol=1e-6)
+    kept = np.delete(np.arange(60), 3)
+    ids, distances = index.query(X[:20], 5)
+    true_ids, true = plain_search(X, X[:20], 5, kept.tolist())
+    np.testing.assert_array_equal(ids, true_ids)
+    np.testing.assert_allclose(distances, true, atol=1e-6)
+    assert index.add(X[3:4]).tolist() == [60]
 
 
 def test_the_same_seed_gives_the_same_answers(kind):

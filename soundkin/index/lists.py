@@ -1,0 +1,179 @@
+"""The compiled part of the inverted lists: which lists are near, and what is in them.
+
+Everything is in plain arrays (:class:`Lists`), so that it can be saved and memory-mapped as it
+lies. Rows lie list after list; rows added later hang on their list as a chain, until
+:func:`regroup` puts them in their place.
+"""
+
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# ruff: noqa: ANN001, ANN201, ANN202 - Numba infers the types; the docstrings give shapes
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from soundkin.index.codes import compiled, dot_at, narrow, slack_of
+from soundkin.index.nearest import best_first, keep, measure
+
+
+class Lists(NamedTuple):
+    """Inverted lists; a row is a place in the table of codes, an item's id is ``ids_of_rows``."""
+
+    centres: npt.NDArray[np.int8]  # (n_lists, width)
+    centre_scales: npt.NDArray[np.float32]  # (n_lists,)
+    halves: npt.NDArray[np.float32]  # (n_lists,) half the squared length of a centre
+    starts: npt.NDArray[np.int32]  # (n_lists + 1,) first row of a list
+    heads: npt.NDArray[np.int32]  # (n_lists,) the list's row that was added last, or -1
+    nexts: npt.NDArray[np.int32]  # (room,) for each row added later the one before it, or -1
+    codes: npt.NDArray[np.int8]  # (room, width) vector = code * scale
+    scales: npt.NDArray[np.float32]  # (room,)
+    ids_of_rows: npt.NDArray[np.int32]  # (room,)
+
+
+@compiled
+def near_lists(lists, q, unit, keys, order, most):
+    """The `most` lists nearest to a query, best first, into `order`; how many there are."""
+    centres, scales, halves = lists.centres, lists.centre_scales, lists.halves
+    held, floor = 0, np.float32(-np.inf)
+    for number in range(len(centres)):
+        score = np.float32(dot_at(centres, number, q)) * (scales[number] * unit) - halves[number]
+        if score > floor:
+            held = keep(keys, order, held, most, score, number)
+            if held == most:
+                floor = keys[0]
+    best_first(keys, order, held)
+    return held
+
+
+@compiled
+def whole(lists, first, last, q, best, best_rows, held):
+    """Rows first..last against a query: the best stay in a heap; how many it holds."""
+    codes, scales, wanted = lists.codes, lists.scales, best.size
+    floor = best[0] if held == wanted else np.float32(-np.inf)
+    for row in range(first, last):
+        score = np.float32(dot_at(codes, row, q)) * scales[row]
+        if score > floor:
+            held = keep(best, best_rows, held, wanted, score, row)
+            if held == wanted:
+                floor = best[0]
+    return held
+
+
+@compiled
+def _some(lists, first, last, q, allowed, best, best_rows, held):
+    """The same with the allowed ones alone; how many the heap holds, how many there were."""
+    looked, wanted = 0, best.size
+    for row in range(first, last):
+        if allowed[lists.ids_of_rows[row]]:
+            looked += 1
+            score = np.float32(dot_at(lists.codes, row, q)) * lists.scales[row]
+            held = keep(best, best_rows, held, wanted, score, row)
+    return held, looked
+
+
+@compiled
+def look(
+    centres, centre_scales, halves, starts, heads, nexts, codes, scales, ids_of_rows,
+    vectors, Q, n_probe, most, need, wanted, error, allowed, ids, distances,
+):  # fmt: skip
+    """The k nearest of the lists that are near, into `ids` and `distances` (m, k).
+
+    At least `n_probe` lists are opened, and on to `most` of them until `need` rows were compared;
+    of all rows compared, the `wanted` best by their codes are measured. `allowed` (n_ids,) leaves
+    items out where it is not empty. A query that did not get as far as `need`, or has fewer than k
+    answers, is counted: how many were short. (The arrays of the lists are given one by one, since
+    taking a named tuple apart costs a call several microseconds.)
+    """
+    lists = Lists(centres, centre_scales, halves, starts, heads, nexts, codes, scales, ids_of_rows)
+    short = 0
+    keys, order = np.empty(most, np.float32), np.empty(most, np.int32)
+    best, best_rows = np.empty(wanted, np.float32), np.empty(wanted, np.int32)
+    n_sorted = lists.starts[-1]
+    queries, units = narrow(Q, lists.codes.shape[1])
+    for i in range(len(Q)):
+        ids[i], distances[i] = -1, np.inf
+        q, unit = queries[i], units[i]
+        near = near_lists(lists, q, unit, keys, order, most)
+        held, looked = 0, 0
+        for turn in range(near):
+            if turn >= n_probe and looked >= need:
+                break
+            number = order[turn]
+            row = lists.heads[number]
+            while row >= 0:
+                if allowed.size == 0 or allowed[lists.ids_of_rows[row]]:
+                    score = np.float32(dot_at(lists.codes, row, q)) * lists.scales[row]
+                    held = keep(best, best_rows, held, wanted, score, row)
+                    looked += 1
+                row = lists.nexts[row - n_sorted]
+            first, last = lists.starts[number], lists.starts[number + 1]
+            if allowed.size:
+                held, more = _some(lists, first, last, q, allowed, best, best_rows, held)
+                looked += more
+            else:
+                held = whole(lists, first, last, q, best, best_rows, held)
+                looked += last - first
+        for c in range(held):
+            best[c] *= unit
+        if looked >= need:
+            slack = slack_of(error, unit, Q.shape[1])
+            measure(
+                vectors, lists.ids_of_rows, best_rows, best, held, Q[i], slack, ids[i], distances[i]
+            )
+        short += ids[i, -1] < 0
+    return short
+
+
+@compiled
+def append(lists, first, last, X):
+    """Hang the rows first..last, whose codes are in the table, on their lists."""
+    keys, order = np.empty(1, np.float32), np.empty(1, np.int32)
+    queries, units = narrow(X, lists.codes.shape[1])
+    n_sorted = lists.starts[-1]
+    for row in range(first, last):
+        near_lists(lists, queries[row - first], units[row - first], keys, order, 1)
+        lists.nexts[row - n_sorted] = lists.heads[order[0]]
+        lists.heads[order[0]] = row
+
+
+@compiled
+def list_of_each_row(lists, n, numbers):
+    """The number of the list of each of `n` rows, into `numbers` (n,)."""
+    for number in range(len(lists.centres)):
+        for row in range(lists.starts[number], lists.starts[number + 1]):
+            numbers[row] = number
+        row = lists.heads[number]
+        while row >= 0:
+            numbers[row] = number
+            row = lists.nexts[row - lists.starts[-1]]
+
+
+def regroup(lists: Lists, n: int) -> Lists:
+    """The same lists with every one of the `n` rows in its list's place."""
+    numbers = np.empty(n, np.int32)
+    list_of_each_row(lists, n, numbers)
+    return grouped(lists, numbers, lists.codes[:n], lists.scales[:n], lists.ids_of_rows[:n])
+
+
+def grouped(
+    lists: Lists,
+    numbers: npt.NDArray[np.int32],
+    codes: npt.NDArray[np.int8],
+    scales: npt.NDArray[np.float32],
+    ids: npt.NDArray[np.int32],
+) -> Lists:
+    """Rows put list after list, by the number of each one's list; centres are those of `lists`."""
+    n_lists = len(lists.centres)
+    order = np.argsort(numbers, kind="stable")
+    starts = np.zeros(n_lists + 1, np.int32)
+    np.cumsum(np.bincount(numbers, minlength=n_lists), out=starts[1:])
+    return lists._replace(
+        starts=starts,
+        heads=np.full(n_lists, -1, np.int32),
+        nexts=np.empty(0, np.int32),
+        codes=codes[order],
+        scales=scales[order],
+        ids_of_rows=ids[order],
+    )
