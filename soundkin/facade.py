@@ -323,6 +323,13 @@ class Library:
             "mount it, or tell where the folder is now with `soundkin roots move OLD NEW`",
         )
 
+    def slice_wav(self, sound_id: str, start_s: float, end_s: float) -> bytes:
+        """Return a range of a sound as a WAV file, to the frame, at its own rate, channels and depth.
+
+        Raises `NotFound`, `Offline`, and `DecodeError` for a file that is no longer what it was.
+        """
+        return self._listener.slice_wav(self.locate(sound_id), start_s, end_s)
+
     def _ord(self, snapshot: Snapshot, sound_id: str) -> int:
         """Return a sound's number."""
         number = snapshot.ord_of.get(sound_id)

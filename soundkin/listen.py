@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from soundkin.errors import InputError, NotFound, QueryError
+from soundkin.errors import DecodeError, InputError, NotFound, QueryError
 from soundkin.library.scan import GONE, PRESENT, display
 from soundkin.library.store import Store, quote
 from soundkin.library.workers import Heard, Job, Workers
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SEGMENT_ID = re.compile(r"([0-9a-f]{32})-(\d+)")
 SOUND_ID = re.compile(r"[0-9a-f]{32}")
+SLICE_TIMEOUT_S = 30.0
 RANGE = re.compile(r"(?P<path>.+)@(?P<start>\d+(?:\.\d+)?)-(?P<end>\d+(?:\.\d+)?)$", re.DOTALL)
 
 
@@ -69,7 +70,7 @@ def as_items(query: object) -> list[QueryItem]:
 
 
 class Listener:
-    """Hears queries for one library; keeps one decoding process until closed."""
+    """Hears queries for one library; keeps a process for them and one for slices until closed."""
 
     def __init__(self, store: Store, catalogue: Catalogue) -> None:
         self.store = store
@@ -79,13 +80,32 @@ class Listener:
         ] = {}  # how a process opens a space that is not installed, by id
         self._workers: Workers | None = None
         self._workers_lock = threading.Lock()
+        self._slicer = Workers(1, [], timeout_s=SLICE_TIMEOUT_S)
 
     def close(self) -> None:
-        """End the process that decodes."""
+        """End the processes that decode."""
+        self._slicer.close()
         with self._workers_lock:
             if self._workers is not None:
                 self._workers.close()
                 self._workers = None
+
+    def slice_wav(self, path: Path, start_s: float, end_s: float) -> bytes:
+        """Return a range of a file as the bytes of a WAV file, decoded in a process of its own.
+
+        Slices are cut one after another, and no query waits for them. Raises `DecodeError`, also for a
+        decoder that crashed or gave nothing for `SLICE_TIMEOUT_S`.
+        """
+        raw = os.fsencode(path)
+        outcome = self._slicer.hear(Job(0, raw, start_s=start_s, end_s=end_s, task="slice"))
+        if outcome.reason:
+            raise DecodeError(
+                outcome.reason,
+                f"'{display(os.path.basename(raw))}' gives no slice: {outcome.message.rstrip('.')}",
+                "the file as it was when it was indexed",
+                "index its folder again",
+            )
+        return outcome.wav
 
     def parts(self, item: QueryItem, spaces: Sequence[Space], snapshot: Snapshot) -> list[Part]:
         """Hear one item of a query in some spaces that the snapshot has: a part in each.
@@ -190,8 +210,9 @@ class Listener:
                 if self._workers is not None:
                     self._workers.close()
                 self._workers = Workers(1, wanted)
-            workers = self._workers
-        outcome = workers.hear(job)
+            outcome = self._workers.hear(
+                job
+            )  # under the lock: another query may want another process
         if outcome.heard is None:
             what = "it is silent" if outcome.reason == "silent" else outcome.message.rstrip(".")
             raise QueryError(

@@ -14,7 +14,6 @@ from typing import IO, TYPE_CHECKING, Literal
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
-from soundkin.audio.encode import slice_wav
 from soundkin.errors import InputError, SoundkinError, TooLarge
 from soundkin.facade import Library
 from soundkin.serve.models import displayable
@@ -94,7 +93,7 @@ def _slice(item: SliceIn, library: Library) -> tuple[str, bytes]:
     stem = str(displayable(Path(sound.name).stem)).replace("\\", "_")
     whole = item.start_s is None and item.end_s is None
     name = f"{stem}.wav" if whole else f"{stem}_{start:.2f}-{end:.2f}.wav"
-    return name, slice_wav(library.locate(item.sound_id), start, end)
+    return name, library.slice_wav(item.sound_id, start, end)
 
 
 def _chunks(held: IO[bytes]) -> Iterator[bytes]:

@@ -10,7 +10,6 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse
 
-from soundkin.audio.encode import slice_wav
 from soundkin.errors import InputError, NotFound, TooLarge
 from soundkin.facade import Scope
 from soundkin.library.views import Sound
@@ -140,7 +139,7 @@ def slice_of(
     sound = library.sound(sound_id)
     end = sound.duration_s if end_s is None else min(end_s, sound.duration_s)
     check_slice(sound, start_s, end)
-    data = slice_wav(library.locate(sound_id), start_s, end)
+    data = library.slice_wav(sound_id, start_s, end)
     headers = {"Cache-Control": KEEP}
     if download:
         name = f"{Path(sound.name).stem}_{start_s:.2f}-{end:.2f}.wav"

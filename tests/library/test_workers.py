@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from soundkin.audio.encode import slice_wav
 from soundkin.errors import LibraryError
 from soundkin.library import workers as module
 from soundkin.library.worker import hear_group
@@ -31,6 +32,9 @@ import soundkin.audio.decode as decode
 class Spoilt(decode.SoundReader):
     def __init__(self, source, **how):
         name = os.path.basename(source) if isinstance(source, bytes) else b""
+        if b"talk" in name:
+            for number in range(40000):
+                os.write(1 + number % 2, b"frame %d is odd\\n" % number)
         if b"crash" in name:
             os.abort()
         if b"stuck" in name:
@@ -176,6 +180,34 @@ def test_nothing_is_imported_from_the_folder_one_is_in(
     monkeypatch.delenv("PYTHONPATH", raising=False)
     assert index(store, folder, jobs=1).decoded == 1
     assert set(places(store)) == {b"a.wav"}
+
+
+@pytest.mark.usefixtures("spoilt")
+def test_what_a_decoder_prints_stays_off_the_terminal_and_its_last_words_are_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    names = ["talk", "b", "talk crash", "c"]
+    for seed, name in enumerate(names):
+        wav(tmp_path / f"{name}.wav", seed)
+    jobs = tuple(Job(k, os.fsencode(tmp_path / f"{name}.wav")) for k, name in enumerate(names))
+    with Workers(1, ["mfcc"]) as workers:
+        outcomes = {names[o.key]: o for o in workers.run([jobs])}
+        [worker] = workers._workers
+        assert os.fstat(worker.prints).st_size < 1 << 17  # a talkative decoder fills no memory
+    assert "its last words: frame 39999 is odd" in outcomes["talk crash"].message
+    assert [outcomes[name].reason for name in names] == ["", "", "crashed", ""]
+    printed = capfd.readouterr()
+    assert (printed.out, printed.err) == ("", "")
+
+
+def test_slices_are_cut_in_a_process_of_their_own(tmp_path: Path) -> None:
+    path = wav(tmp_path / "a.wav", 1, 3.0)
+    with Workers(1, []) as workers:
+        cut = workers.hear(Job(0, os.fsencode(path), start_s=1.0, end_s=2.5, task="slice"))
+        outside = workers.hear(Job(0, os.fsencode(path), start_s=50.0, end_s=51.0, task="slice"))
+    assert cut.wav == slice_wav(path, 1.0, 2.5)
+    assert (outside.wav, outside.reason) == (b"", "too-short")
+    assert "ends before" in outside.message
 
 
 def test_ranges_and_uploads(tmp_path: Path) -> None:
