@@ -154,7 +154,8 @@ def _spectrum(x: Samples) -> npt.NDArray[np.float32]:
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[starts]
     power = np.abs(scipy.fft.rfft(frames * np.hanning(WINDOW).astype(np.float32), axis=1)) ** 2
     level: npt.NDArray[np.float32] = 10 * np.log10(power @ _bands() + 1e-12)
-    return np.maximum(level - level.max(), -FLOOR_DB).astype(np.float32)
+    above: npt.NDArray[np.float32] = np.maximum(level - level.max(), -FLOOR_DB).astype(np.float32)
+    return above
 
 
 @cache
@@ -165,7 +166,8 @@ def _bands() -> npt.NDArray[np.float32]:
     bins = np.arange(WINDOW // 2 + 1) * RATE_HZ / WINDOW
     width = np.maximum(centres / (6 * STEPS_A_SEMITONE), 2 * RATE_HZ / WINDOW)
     triangles = np.maximum(0, 1 - np.abs(bins[:, None] - centres) / width)
-    return (triangles / triangles.sum(axis=0)).astype(np.float32)
+    scaled: npt.NDArray[np.float32] = (triangles / triangles.sum(axis=0)).astype(np.float32)
+    return scaled
 
 
 def _stretched(X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

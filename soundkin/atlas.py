@@ -334,15 +334,13 @@ def _labelled(atlas: Atlas, snapshot: Snapshot, rows: npt.NDArray[np.int64], loo
     renumbered[kept] = np.arange(len(kept))
     cluster = renumbered[cluster]
     labels = _labels(snapshot, look.view.sound[rows], cluster, len(kept))
-    clusters = tuple(
-        Cluster(
-            labels[i],
-            *(round(float(c), 4) for c in atlas.places[cluster == i].mean(0)),
-            int(counts[kept[i]]),
+    clusters = []
+    for i, label in enumerate(labels):
+        x, y = atlas.places[cluster == i].mean(axis=0)
+        clusters.append(
+            Cluster(label, round(float(x), 4), round(float(y), 4), int(counts[kept[i]]))
         )
-        for i in range(len(kept))
-    )
-    return replace(atlas, cluster=cluster, clusters=clusters)
+    return replace(atlas, cluster=cluster, clusters=tuple(clusters))
 
 
 def _labels(

@@ -38,6 +38,9 @@ OTHERS = 6
 REACH = 4.0
 """No item moves farther in one round."""
 
+ALONE = 5_000
+"""Below so many items one thread is faster than several that wait for each other."""
+
 SPREAD = 10.0
 """Half the width of the first layout."""
 
@@ -94,7 +97,7 @@ def place(
         return np.nan_to_num(known).astype(np.float32)
     graph = union(ids, distances)
     places = _beside(graph, known, seed)
-    new = np.isnan(known).any(axis=1)
+    new = np.asarray(np.isnan(known).any(axis=1))
     return _rounds(graph, places, new, rounds, seed, None, lambda: False)
 
 
@@ -166,7 +169,7 @@ def aligned(new: Places, old: Places) -> Places:
 def _beside(graph: sp.csr_matrix, known: Places, seed: int) -> Places:
     """Return places where NaN rows lie at the weighted mean of their neighbours that have one."""
     places = known.astype(np.float64).copy()
-    lacking = np.isnan(places).any(axis=1)
+    lacking = np.asarray(np.isnan(places).any(axis=1))
     rng = np.random.default_rng(seed)
     if lacking.all():
         return begin(graph, seed=seed)
@@ -201,6 +204,25 @@ def _rounds(
     """Move all that may move, round after round, by ever smaller steps."""
     rows = np.flatnonzero(moving)
     graph.sort_indices()
+    threads = numba.get_num_threads()
+    if len(rows) < ALONE:
+        numba.set_num_threads(1)
+    try:
+        return _all_rounds(graph, places, rows, rounds, seed, on_progress, stop)
+    finally:
+        numba.set_num_threads(threads)
+
+
+def _all_rounds(
+    graph: sp.csr_matrix,
+    places: Places,
+    rows: Ids,
+    rounds: int,
+    seed: int,
+    on_progress: Callable[[int, int], None] | None,
+    stop: Callable[[], bool],
+) -> Places:
+    """Take round after round."""
     for number in range(rounds):
         if stop():
             break

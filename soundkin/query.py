@@ -22,7 +22,7 @@ import math
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from soundkin.errors import QuerySyntax
 
@@ -107,7 +107,7 @@ def parse(text: str) -> Scope:
     for term in terms(text):
         if term.field in LISTS:
             where = LISTS[term.field][term.negated]
-            values = (*getattr(scope, where), term.value)
+            values: Any = (*getattr(scope, where), term.value)
             scope = replace(scope, **{where: values})
         elif term.field == "dur":
             scope = _with_duration(scope, term)

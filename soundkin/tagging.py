@@ -192,7 +192,8 @@ def probabilities(
 
 def _spread(n: int, most: int) -> list[int]:
     """Return at most `most` numbers below n, evenly spread."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int)).tolist()
+    chosen: list[int] = np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int)).tolist()
+    return chosen
 
 
 def _scores(
@@ -221,7 +222,8 @@ def _scores(
 def _standardised(values: Floats, learned: npt.NDArray[np.int64]) -> Floats:
     """Return values with mean 0 and deviation 1 over the rest."""
     background = values[learned]
-    return (values - background.mean()) / max(float(background.std()), 1e-9)
+    standard: Floats = (values - background.mean()) / max(float(background.std()), 1e-9)
+    return standard
 
 
 def probe(X: Floats, target: Floats, weight: Floats, *, penalty: float = PENALTY) -> Floats:

@@ -83,7 +83,10 @@ def _rows_matrix(rate_hz: int, rows: int) -> npt.NDArray[np.float32]:
     centres = np.geomspace(LOWEST_HZ, rate_hz / 2, rows)
     width = np.maximum(centres * (centres[1] / centres[0] - 1), rate_hz / WINDOW)
     weights = np.maximum(0, 1 - np.abs(bins[:, None] - centres) / width)
-    return (weights / np.maximum(weights.sum(axis=0), 1e-9)).astype(np.float32)
+    scaled: npt.NDArray[np.float32] = (weights / np.maximum(weights.sum(axis=0), 1e-9)).astype(
+        np.float32
+    )
+    return scaled
 
 
 def png(shades: npt.NDArray[np.uint8]) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # ruff: noqa: TC001 - FastAPI reads the annotations at run time
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Query, Response
@@ -22,7 +22,7 @@ from soundkin.serve.wiring import Lib, Serving, State
 
 router = APIRouter(tags=["map"])
 
-BINARY = {200: {"content": {"application/octet-stream": {}}}}
+BINARY: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 Space = Annotated[str | None, Query()]
 
 
