@@ -24,6 +24,7 @@ from soundkin import search as searching
 from soundkin.errors import InputError, NotFound, Offline, SpaceError, UnknownSpace
 from soundkin.library import export, places
 from soundkin.library.catalogue import Catalogue, Snapshot, SpaceView
+from soundkin.library.counts import Counter
 from soundkin.library.ingest import IndexReport, Progress, index_folder
 from soundkin.library.scan import GONE, PRESENT, display
 from soundkin.library.store import FORMAT, SCHEMAS, Store, quote, vectors_table
@@ -69,6 +70,7 @@ class Library:
         self._store = store
         self._catalogue = Catalogue(store, searching.prepare)
         self._listener = Listener(store, self._catalogue)
+        self._counter = Counter(store)
         self._upkeep = Upkeep(self._catalogue)
         self._names: tuple[Snapshot, npt.NDArray[np.int64]] | None = None
 
@@ -379,24 +381,21 @@ class Library:
 
     def info(self) -> LibraryInfo:
         """Count what the library holds."""
-        store = self._store
-        sounds = store.read("sounds", ["duration_s", "n_segments", "n_silent"])
-        states = store.read("locations", ["state"])["state"].to_pylist()
-        files = [file for file in self.path.rglob("*") if file.is_file()]
+        store, counts = self._store, self._counter.counts()
         return LibraryInfo(
             path=str(self.path),
             format=FORMAT,
             library_id=store.library_id,
-            sounds=sounds.num_rows,
-            segments=int(np.sum(sounds["n_segments"].to_numpy())),
-            silent=int(np.sum(sounds["n_silent"].to_numpy())),
-            seconds_of_sound=float(np.sum(sounds["duration_s"].to_numpy())),
-            places=states.count(PRESENT),
-            gone=states.count(GONE),
-            failures=store.count("failures"),
-            tags=len(self.tag_counts()),
+            sounds=counts.sounds,
+            segments=counts.segments,
+            silent=counts.silent,
+            seconds_of_sound=counts.seconds_of_sound,
+            places=counts.places_that_are(PRESENT),
+            gone=counts.places_that_are(GONE),
+            failures=counts.failures,
+            tags=counts.tags,
             indexing=store.is_indexing(),
-            disk_bytes=sum(max(places.size_of(file), 0) for file in files),
+            disk_bytes=counts.disk_bytes,
             spaces=tuple(self._space_info(space_id) for space_id in store.spaces()),
             roots=tuple(self.roots()),
         )
@@ -454,7 +453,8 @@ class Library:
 
     def roots(self) -> list[Root]:
         """List the indexed folders."""
-        return places.list_roots(self._store, self._catalogue.is_online)
+        counts = self._counter.counts().places
+        return places.list_roots(self._store, self._catalogue.is_online, counts)
 
     def repoint(self, old: str | Path, new: str | Path) -> Root:
         """Tell that a root is somewhere else now; see `soundkin.library.places.repoint`."""

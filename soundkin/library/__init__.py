@@ -11,13 +11,15 @@ Growing:
 
 - :mod:`soundkin.library.scan`       what is on disk now against what is known (`knowledge`)
 - :mod:`soundkin.library.roots`      which root a folder belongs to; `places`: moving and forgetting them
-- :mod:`soundkin.library.workers`    processes that decode and embed (`worker`, `errands`); `outcome`, `slate`: what they say
+- :mod:`soundkin.library.workers`    processes that decode and embed (`worker`, `errands`); what they say (`outcome`,
+  `slate`)
 - :mod:`soundkin.library.ingest`     the pipeline: scan, decode, embed, commit (`rows`), measure (`bands`)
 
 In memory:
 
 - :mod:`soundkin.library.snapshot`   the library at one moment (`ids`, `spots`, `labels`: its columns)
 - :mod:`soundkin.library.catalogue`  keeps a snapshot fresh, reading only what is new
+- :mod:`soundkin.library.counts`     how much there is
 - :mod:`soundkin.library.calibrate`  where "close" ends and "far" begins, measured on this library
 - :mod:`soundkin.library.export`     CSV, JSON, Parquet, M3U
 

@@ -15,7 +15,7 @@ from soundkin.library.store import SCHEMAS, Store, quote, vectors_table
 from soundkin.library.views import Root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 def size_of(path: str | bytes | Path) -> int:
@@ -26,11 +26,10 @@ def size_of(path: str | bytes | Path) -> int:
         return -1
 
 
-def list_roots(store: Store, is_online: Callable[[bytes], bool]) -> list[Root]:
-    """List the indexed folders."""
-    table = store.read("locations", ["root_id", "state"])
-    rows = table.group_by(["root_id", "state"]).aggregate([([], "count_all")]).to_pylist()
-    counts = {(row["root_id"], row["state"]): row["count_all"] for row in rows}
+def list_roots(
+    store: Store, is_online: Callable[[bytes], bool], counts: Mapping[tuple[str, str], int]
+) -> list[Root]:
+    """List the indexed folders. counts: places by root and state."""
     found = [
         Root(
             root_id=root["root_id"],
