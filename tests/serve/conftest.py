@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+import hatch_build
 from soundkin.facade import Library
 from soundkin.serve import create_app
 from tests.serve.live import serving, write_sounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
     from fastapi import FastAPI
 
 UPLOAD_BYTES = 2**20
+WEB = Path(__file__).parents[2] / "web"
+
+
+@pytest.fixture(scope="session")
+def packages() -> Path:
+    """The page's folder with the packages that its checks need, fetched once."""
+    if not hatch_build.has_packages(WEB, dev=True):
+        hatch_build.run_node(["npm", "ci", "--ignore-scripts"], WEB)
+    return WEB
 
 
 @pytest.fixture(scope="session")

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 import hatch_build
 
-WEB = Path(__file__).parents[2] / "web"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-@pytest.fixture(scope="module")
-def packages() -> None:
-    """The packages that the checks need, fetched once."""
-    if not hatch_build.has_packages(WEB, dev=True):
-        hatch_build.run_node(["npm", "ci", "--ignore-scripts"], WEB)
+def test_types(packages: Path) -> None:
+    assert hatch_build.run_node(["npm", "run", "--silent", "check"], packages) == ""
 
 
-@pytest.mark.usefixtures("packages")
-def test_types() -> None:
-    assert hatch_build.run_node(["npm", "run", "--silent", "check"], WEB) == ""
-
-
-@pytest.mark.usefixtures("packages")
-def test_units() -> None:
-    said = hatch_build.run_node(["npm", "run", "--silent", "test"], WEB)
+def test_units(packages: Path) -> None:
+    said = hatch_build.run_node(["npm", "run", "--silent", "test"], packages)
     assert "passed" in said

@@ -182,3 +182,30 @@ export function mapGroups(by: string): Promise<wire.GroupsOut> {
 export async function mapCloseness(items: wire.ItemIn[]): Promise<Uint8Array> {
   return new Uint8Array(await (await ask("/api/map/closeness", send("POST", { items }))).arrayBuffer());
 }
+
+export function suggestions(tag: string): Promise<wire.SuggestionsOut> {
+  return json(`/api/suggestions?${new URLSearchParams({ tag, k: "100" })}`);
+}
+
+export function decide(tag: string, accept: string[], reject: string[]): Promise<wire.ChangeOut[]> {
+  return json("/api/suggestions/decisions", send("POST", { tag, accept, reject }));
+}
+
+/** Take the last decision back. */
+export function takeBack(): Promise<wire.ChangeOut> {
+  return json("/api/suggestions/decisions/last", { method: "DELETE" });
+}
+
+/** Where else in a sound it sounds like at one moment. */
+export function alike(soundId: string, atS: number, signal: AbortSignal): Promise<wire.AlikeOut> {
+  return json(`/api/sounds/${soundId}/alike?at_s=${atS.toFixed(3)}`, { signal });
+}
+
+export function reveal(soundId: string): Promise<wire.Revealed> {
+  return json(`/api/sounds/${soundId}/reveal`, { method: "POST" });
+}
+
+export async function exportSlices(slices: wire.SliceIn[], kind: string): Promise<Blob> {
+  const address = kind === "zip" ? "/api/export/zip" : `/api/export/list?fmt=${kind}`;
+  return (await ask(address, send("POST", { slices, name: "soundkin" }))).blob();
+}

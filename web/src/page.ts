@@ -28,9 +28,12 @@ import { HitRows, type Row } from "./rows";
 import { SoundView } from "./sound-view";
 import { type Cut, isFiltered, isSimilar, sameRows, similarTo, UNFILTERED, type View } from "./state";
 import { Steering } from "./steering";
+import { Suggestions } from "./suggestions";
+import { takeAway } from "./take-away";
 import { themeSwitch } from "./theme";
 
 const AT_MS = 150;
+const MOST_AWAY = 500;
 
 export class Page {
   readonly navigator = new Navigator(browserPlace());
@@ -44,6 +47,11 @@ export class Page {
   readonly duplicates = new DuplicatesView({
     onPlay: (member) => this.hearing.audition.playSound(member, 0),
     onOpen: (soundId) => this.navigator.go({ ...this.navigator.view, sound: soundId }),
+    onError: (error) => this.#notice.tell(error),
+  });
+  #suggestions = new Suggestions({
+    onPlay: (one) => this.hearing.audition.playSound(one, 0),
+    onChange: () => void this.load(),
     onError: (error) => this.#notice.tell(error),
   });
   #peaks = new PeakStore(api.peaks);
@@ -67,7 +75,7 @@ export class Page {
   constructor(host: HTMLElement) {
     const { navigator } = this;
     const tell = (error: unknown) => this.#notice.tell(error);
-    this.results = new Results(this.#peaks, {
+    this.results = new Results(this.#peaks, takeAway(() => this.results.rows(MOST_AWAY), tell), {
       onSelect: (index, play) => this.select(index, play),
       onSeek: (index, second) => this.#seek(index, second),
       onRegion: (row, cut) => navigator.go(similarTo(navigator.view, row.soundId, cut)),
@@ -109,6 +117,7 @@ export class Page {
       onPlay: (sound, second) => this.hearing.audition.playSound(sound, second),
       onRegion: (soundId, cut) => navigator.go(similarTo(navigator.view, soundId, cut)),
       onTags: (soundId, tags) => this.#setTags(soundId, tags),
+      onSuggest: (tag) => void this.#suggestions.open(tag).catch(tell),
       onError: tell,
       samples: (soundId, from, to) => this.hearing.audition.samples(soundId, from, to),
     });
@@ -138,6 +147,7 @@ export class Page {
       this.#playerBar.root,
       this.#notice.root,
       this.#panel.root,
+      this.#suggestions.root,
       this.#sheet,
       el("div", { class: "drop-veil", aria: { hidden: "true" } }, "Drop to find sounds like it"),
     );
@@ -155,7 +165,7 @@ export class Page {
       if (!sameRows(view, before) || navigator.dropNumber !== this.#shownDrop) void this.load();
       else {
         if (view.least !== before.least) this.#least(view.least);
-        if (view.at !== (this.results.row()?.key ?? null)) this.results.show(this.#found.source, view.at);
+        if (view.at !== before.at && view.at !== (this.results.row()?.key ?? null)) this.results.show(this.#found.source, view.at);
       }
       if (view.show !== before.show) void this.#query.show();
       this.#showNow();

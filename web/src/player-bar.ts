@@ -28,6 +28,11 @@ export class PlayerBar {
     this.#autoplay.addEventListener("click", () => hearing.toggleAutoplay());
     this.#toggle.addEventListener("click", onToggle);
     this.#loop.addEventListener("click", () => player.toggleLoop());
+    this.#download.title = "Download the exact range as WAV; or drag it to the desktop";
+    this.#download.addEventListener("dragstart", (event) => {
+      const name = this.#row?.name.replace(/\.[^.]*$/, "") ?? "slice";
+      event.dataTransfer?.setData("DownloadURL", `audio/wav:${name}.wav:${this.#download.href}`);
+    });
     this.#copy.addEventListener("click", () => {
       const path = this.#row?.path ?? "";
       navigator.clipboard.writeText(path).then(

@@ -58,12 +58,13 @@ export class Results {
   #empty = el("div", { class: "empty", hidden: true });
   #playing: string | null = null;
 
-  constructor(peaks: PeakStore, events: ResultEvents) {
+  /** `tools` stands at the end of the line that says what is listed. */
+  constructor(peaks: PeakStore, tools: HTMLElement, events: ResultEvents) {
     this.#peaks = peaks;
     this.#events = events;
     const space = el("div", { class: "space", aria: { role: "rowgroup" } });
     this.grid.append(space);
-    this.root = el("section", { class: "results", aria: { label: "Results" } }, this.#status, this.#remark, this.grid, this.#empty);
+    this.root = el("section", { class: "results", aria: { label: "Results" } }, el("header", { class: "status-line" }, this.#status, tools), this.#remark, this.grid, this.#empty);
     this.#list = new VirtualList<View>(this.grid, space, {
       rowHeight: () => Number.parseFloat(getComputedStyle(this.grid).getPropertyValue("--row")) || 48,
       build: () => this.#build(),
@@ -104,6 +105,16 @@ export class Results {
 
   row(index: number = this.selected): Row | null {
     return this.#source?.get(index) ?? null;
+  }
+
+  /** The rows that have come, up to so many. */
+  rows(most: number): Row[] {
+    const found: Row[] = [];
+    for (let index = 0; index < Math.min(this.count, most); index++) {
+      const row = this.row(index);
+      if (row) found.push(row);
+    }
+    return found;
   }
 
   get count(): number {

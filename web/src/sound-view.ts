@@ -39,9 +39,11 @@ export class SoundView {
   #state = el("span", { class: "badge", hidden: true });
   #picture: SoundPicture;
   #tags: TagEditor;
+  #reveal = el("button", { type: "button", title: "Show the file in the file manager of this machine" }, "Reveal");
   #nearest = el("ol", { class: "nearest" });
   #sound: api.SoundOut | null = null;
   #request = new AbortController();
+  #compared = -1;
 
   constructor(events: SoundEvents) {
     this.#events = events;
@@ -53,10 +55,15 @@ export class SoundView {
     this.#tags = new TagEditor(events);
     const close = el("button", { type: "button", class: "plain", aria: { label: "Close the sound's page" } }, "✕");
     close.addEventListener("click", () => events.onClose());
+    const local = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+    this.#reveal.hidden = !local;
+    this.#reveal.addEventListener("click", () => {
+      if (this.soundId) api.reveal(this.soundId).catch(events.onError);
+    });
     this.root = el(
       "aside",
       { class: "sound", hidden: true, aria: { label: "Sound" } },
-      el("header", {}, this.#title, this.#state, close),
+      el("header", {}, this.#title, this.#state, this.#reveal, close),
       this.#facts,
       this.#path,
       this.#picture.root,
@@ -78,6 +85,7 @@ export class SoundView {
     const request = (this.#request = new AbortController());
     this.root.hidden = soundId === null;
     this.#sound = null;
+    this.#compared = -1;
     if (soundId === null) return;
     try {
       const sound = await api.sound(soundId);
@@ -95,7 +103,25 @@ export class SoundView {
   }
 
   playhead(soundId: string | null, second: number | null): void {
-    this.#picture.playhead(soundId === this.soundId ? second : null);
+    const here = soundId === this.soundId ? second : null;
+    this.#picture.playhead(here);
+    if (here !== null && this.#sound) this.#compare(this.#sound, here);
+  }
+
+  /** Colour the segments by how much they are like what is heard now; asked anew when another one begins. */
+  #compare(sound: api.SoundOut, second: number): void {
+    const moment = Math.floor(second * 2);
+    if (moment === this.#compared || sound.n_segments < 2) return;
+    this.#compared = moment;
+    api.alike(sound.sound_id, second, this.#request.signal).then(
+      ({ segments }) => {
+        if (this.#sound !== sound) return;
+        this.#picture.setSegments(
+          segments.map((one) => ({ startS: one.start_s, endS: one.end_s, like: Math.max(0, one.closeness) ** 2 })),
+        );
+      },
+      () => {},
+    );
   }
 
   redraw(): void {

@@ -5,6 +5,8 @@ import { el } from "./dom";
 
 export interface TagEvents {
   onTags: (soundId: string, tags: readonly string[]) => void;
+  /** Look for sounds that may bear a tag too. */
+  onSuggest: (tag: string) => void;
   onError: (error: unknown) => void;
 }
 
@@ -45,7 +47,9 @@ export class TagEditor {
   #chip(soundId: string, tag: string): HTMLLIElement {
     const remove = el("button", { type: "button", class: "plain", aria: { label: `Remove the tag ${tag}` } }, "✕");
     remove.addEventListener("click", () => this.#change(soundId, api.removeTags, [tag]));
-    return el("li", {}, tag, remove);
+    const suggest = el("button", { type: "button", class: "plain turn", title: "Suggest other sounds for this tag" }, tag);
+    suggest.addEventListener("click", () => this.#events.onSuggest(tag));
+    return el("li", {}, suggest, remove);
   }
 
   #change(soundId: string, how: (soundId: string, tags: string[]) => Promise<api.TagsOut>, tags: string[]): void {

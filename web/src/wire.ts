@@ -1,5 +1,21 @@
 // Made from the server's OpenAPI document by web/make_wire.py; a test holds it fresh. Do not edit.
 
+/** Where else in a sound it sounds like at one moment. */
+export interface AlikeOut {
+  space: string;
+  segment_id: string;
+  segments: AlikeSegment[];
+}
+
+/** A segment of a sound and how close it is to the one at the playhead. */
+export interface AlikeSegment {
+  segment_id: string;
+  start_s: number;
+  end_s: number;
+  closeness: number;
+  band: string;
+}
+
 /** What was accepted or rejected at once. */
 export interface ChangeOut {
   change_id: string;
@@ -65,6 +81,12 @@ export interface EvidenceOut {
   sound_id: string;
   name: string;
   closeness: number;
+}
+
+/** Slices to take away, and what the file is to be called. */
+export interface ExportIn {
+  slices: SliceIn[];
+  name?: string;
 }
 
 /** A file that gave no sound, and why. */
@@ -177,6 +199,27 @@ export interface LibraryOut {
   max_upload_bytes: number;
 }
 
+/** What is to be other: the name, all items, or more items at the end. */
+export interface ListChange {
+  name?: string | null;
+  items?: SliceIn[] | null;
+  more?: SliceIn[];
+}
+
+/** A new list. */
+export interface ListIn {
+  name: string;
+  items?: SliceIn[];
+}
+
+/** A named list. */
+export interface ListOut {
+  list_id: string;
+  name: string;
+  items: SliceOut[];
+  changed_at: string;
+}
+
 /** How to make the map; anew: compute the whole layout again. */
 export interface MapIn {
   space?: string | null;
@@ -254,6 +297,11 @@ export interface RangeOut {
   band: string;
 }
 
+/** What was shown in the file manager. */
+export interface Revealed {
+  path: string;
+}
+
 /** A folder of the library; `online` or `offline`. */
 export interface RootOut {
   root_id: string;
@@ -306,6 +354,20 @@ export interface SegmentOut {
   start_s: number;
   end_s: number;
   energy_db: number;
+}
+
+/** A sound, or a range of it. */
+export interface SliceIn {
+  sound_id: string;
+  start_s?: number | null;
+  end_s?: number | null;
+}
+
+/** A sound, or a range of it; null: from its beginning, to its end. */
+export interface SliceOut {
+  sound_id: string;
+  start_s: number | null;
+  end_s: number | null;
 }
 
 /** One sound of the library. */

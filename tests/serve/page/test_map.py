@@ -1,0 +1,166 @@
+"""The map in a real WebGL: hovered to hear, clicked to pin, outlined to list, found from a row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from soundkin import atlas
+from tests.serve.page.conftest import FLAGS, launch
+from tests.serve.page.driver import heard_hz, inspect, silent, until, wait
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+    from soundkin.facade import Library
+
+WEBGL = "--use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
+DRAWN = """() => {
+    const canvas = document.querySelector('.points');
+    const gl = canvas.getContext('webgl');
+    const data = new Uint8Array(canvas.width * canvas.height * 4);
+    gl.readPixels(0, 0, canvas.width, canvas.height, gl.RGBA, gl.UNSIGNED_BYTE, data);
+    return data.filter((value, at) => at % 4 === 3 && value > 60).length;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launch(f"{FLAGS.replace('--disable-gpu ', '')} {WEBGL}") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def made(library: Library) -> int:
+    """The map of the served library; how many points it has."""
+    return len(atlas.make(library).seq)
+
+
+@pytest.fixture
+def on_map(context: BrowserContext, base: str, made: int) -> Page:
+    page = context.new_page()
+    page.goto(f"{base}/?show=map")
+    wait(page, f"it.map.points === {made}")
+    until(page, f"() => ({DRAWN})() > {made}")
+    return page
+
+
+def spot(page: Page, segment_id: str) -> tuple[float, float]:
+    x, y = page.evaluate("id => soundkin.pixelsOf(id)", segment_id)
+    return x, y
+
+
+def within(a: tuple[float, float], b: tuple[float, float], reach: float) -> bool:
+    return abs(a[0] - b[0]) < reach and abs(a[1] - b[1]) < reach
+
+
+def test_resting_on_a_dot_is_hearing_it(on_map: Page, ids: dict[str, str]) -> None:
+    page = on_map
+    page.mouse.click(5, 5)  # browsers play only after a gesture
+    for hz in (440, 1760):
+        segment = f"{ids[f'tone_{hz:04d}.wav']}-0"
+        x, y = spot(page, segment)
+        page.mouse.move(x + 1, y)
+        wait(page, "it.playing !== null")
+        assert inspect(page)["map"]["hovered"] == segment
+        heard_hz(page, hz)
+    page.mouse.move(5, 300)
+    silent(page)
+    box = page.locator(".surface").bounding_box()
+    page.mouse.move(box["x"] + 3, box["y"] + 3)
+    silent(page)
+
+
+def test_a_click_pins_and_keys_find(on_map: Page, library: Library, ids: dict[str, str]) -> None:
+    page = on_map
+    sound_id = ids["tone_0622.wav"]
+    page.mouse.click(*spot(page, f"{sound_id}-0"))
+    expect(page.locator(".sound h2")).to_have_text("tone_0622.wav")
+    assert f"sound={sound_id}" in page.url
+    page.get_by_role("button", name="Close the sound's page").click()
+    page.get_by_role("button", name="List").click()
+    page.get_by_text("tone_0880.wav").click(modifiers=["Control"])
+    page.keyboard.press("m")
+    wait(page, f"it.view.show === 'map' && it.map.ringed?.startsWith('{ids['tone_0880.wav']}')")
+    sound_id = ids["tone_0880.wav"]
+    dots = [spot(page, f"{sound_id}-{s.seq}") for s in library.segments(sound_id)]
+    box = page.locator(".surface").bounding_box()
+    for axis, start, size in ((0, "x", "width"), (1, "y", "height")):
+        places = [dot[axis] for dot in dots]
+        middle = box[start] + box[size] / 2
+        assert (min(places) + max(places)) / 2 == pytest.approx(middle, abs=3)
+
+
+def test_the_wheel_zooms_where_the_pointer_is(on_map: Page, ids: dict[str, str]) -> None:
+    page = on_map
+    segment = f"{ids['tone_0440.wav']}-0"
+    x, y = spot(page, segment)
+    page.mouse.move(x, y)
+    page.mouse.wheel(0, -600)
+    other = f"{ids['noise_05.flac']}-0"
+    page.wait_for_timeout(100)
+    before = spot(page, other)
+    assert spot(page, segment) == (pytest.approx(x, abs=3), pytest.approx(y, abs=3))
+    page.mouse.down()
+    page.mouse.move(x + 40, y + 30, steps=5)
+    page.mouse.up()
+    after = spot(page, other)
+    assert (after[0] - before[0], after[1] - before[1]) == (
+        pytest.approx(40, abs=1),
+        pytest.approx(30, abs=1),
+    )
+
+
+def test_an_outline_lists_what_lies_inside(
+    on_map: Page, library: Library, ids: dict[str, str]
+) -> None:
+    page = on_map
+    x, y = spot(page, f"{ids['tone_0440.wav']}-0")
+    page.get_by_role("button", name="Lasso").click()
+    reach = 9
+    inside = {
+        name
+        for name, sound_id in ids.items()
+        for seq in range(len(library.segments(sound_id)))
+        if within(spot(page, f"{sound_id}-{seq}"), (x, y), reach)
+    }
+    page.mouse.move(x - reach, y - reach)
+    page.mouse.down()
+    for dx, dy in ((reach, -reach), (reach, reach), (-reach, reach), (-reach, -reach + 2)):
+        page.mouse.move(x + dx, y + dy, steps=4)
+    page.mouse.up()
+    wait(page, "it.view.lasso.length > 2 && it.count > 0 && it.count < 22")
+    names = page.locator(".row .name")
+    expect(names.filter(has_text="tone_0440.wav")).to_have_count(1)
+    listed = set(names.all_inner_texts())
+    assert listed == inside
+    again = page.context.new_page()
+    again.goto(page.url)
+    expect(again.locator(".row .name").filter(has_text="tone_0440.wav")).to_have_count(1)
+    assert set(again.locator(".row .name").all_inner_texts()) == listed
+    again.get_by_role("button", name="Remove the outline on the map").click()
+    wait(again, "it.count === 22")
+
+
+def test_colours_by_group_and_by_closeness(on_map: Page, ids: dict[str, str], base: str) -> None:
+    page = on_map
+    page.get_by_label("Colour by").select_option("folder")
+    expect(page.locator(".legend li")).to_have_count(4)
+    assert set(page.locator(".legend li").all_inner_texts()) == {"long", "noises", "odd", "tones"}
+    page.goto(f"{base}/?show=map&like={ids['tone_0440.wav']}")
+    with page.expect_response("**/api/map/closeness") as answer:
+        pass
+    assert answer.value.ok
+    expect(page.get_by_label("Colour by")).to_have_value("closeness")
+
+
+def test_without_webgl_the_page_says_so(context: BrowserContext, base: str, made: int) -> None:
+    assert made
+    page = context.new_page()
+    page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    page.goto(f"{base}/?show=map")
+    expect(page.locator(".map")).to_contain_text("no WebGL")
