@@ -23,7 +23,7 @@ SOUNDING = 0.02
 
 
 class ConvNet(nn.Module):
-    """(n, bands, frames) -> (n, dim); 53 MFLOP for 64 bands x 78 frames with the usual widths.
+    """(n, bands, frames) -> (n, dim); 56 MFLOP for 64 bands x 78 frames with the usual widths.
 
     `widths`: channels of the convolutions, four and more; `bands` of the input; `dim`: a last
     linear layer to that length (default: none; mean and maximum over time of every channel at
