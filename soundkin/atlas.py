@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.cluster.vq import kmeans2
-from scipy.spatial import cKDTree
 
 from soundkin.errors import NotFound
 from soundkin.index import build
@@ -320,6 +318,9 @@ def _atlas(
 
 def _labelled(atlas: Atlas, snapshot: Snapshot, rows: npt.NDArray[np.int64], look: Look) -> Atlas:
     """Find the crowds of a map and name each by the words that its sounds have more than others."""
+    from scipy.cluster.vq import kmeans2  # noqa: PLC0415 - slow to import, seldom needed
+    from scipy.spatial import cKDTree  # noqa: PLC0415
+
     n = len(atlas.seq)
     wanted = int(np.clip(np.sqrt(n / 20), 1, MOST_CLUSTERS))
     rng = np.random.default_rng(atlas.seed)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from soundkin.errors import InputError
 from soundkin.index import build
 from soundkin.index.graph import knn_graph
-from soundkin.layout import _round, aligned, layout, place, union
+from soundkin.layout import aligned, layout, place, union
+from soundkin.layout_rounds import one_round
 
 
 def clouds(n: int, classes: int = 8, dim: int = 16, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -70,7 +71,7 @@ def test_one_round_is_what_a_plain_loop_gives() -> None:
     places = rng.normal(size=(12, 2)).astype(np.float32)
     fresh = places.copy()
     rows = np.arange(12)
-    _round(graph.indptr, graph.indices, graph.data, places, fresh, rows, np.float32(0.5), 7, 2)
+    one_round(graph.indptr, graph.indices, graph.data, places, fresh, rows, np.float32(0.5), 7, 2)
     dense = graph.toarray()
     mask = 2**64 - 1
     for i in range(12):
