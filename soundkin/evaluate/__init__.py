@@ -7,7 +7,10 @@
 - :mod:`~soundkin.evaluate.probe`      linear and k-NN probes, Autodecompose's speaker test
 - :mod:`~soundkin.evaluate.locality`   how near the equals lie (McCallum et al. 2024)
 - :mod:`~soundkin.evaluate.geometry`   alignment, uniformity, effective rank, hubness, duplicates
+- :mod:`~soundkin.evaluate.arithmetic` solo + solo = duet?
 - :mod:`~soundkin.evaluate.intervals`  bootstrap intervals
+- :mod:`~soundkin.evaluate.music`      scores with known tempo, key, instrument, style; `midi`, `play`
+- :mod:`~soundkin.evaluate.plane`      vectors in the plane; :mod:`~soundkin.evaluate.draw`: SVG
 - :mod:`~soundkin.evaluate.table`      all of it as one table
 
 Vectors are (n, dim) float32, one row a clip; labels and groups (n,) arrays of text. Clips of one

@@ -260,16 +260,16 @@ def label_pairs(
 
 
 def _local(clips: Clips, subjects: Sequence[Subject], vectors: Mapping[str, Floats]) -> list[Local]:
-    """Neighbourhood curves of every label of a set."""
-    properties = {task.label: clips.columns[task.label] for task in clips.tasks}
+    """Neighbourhood curves of every label of a set, among the clips of its task."""
     found = []
-    for subject in subjects:
-        curves = locality(vectors[subject.id], properties, ks=LOCAL_KS)
-        found += [
-            Local(clips.name, label, subject.name, curve.chance, curve.ks, curve.lift)
-            for label, curve in curves.items()
-        ]
-    return sorted(found, key=lambda one: list(properties).index(one.label))
+    for task in clips.tasks:
+        part = asked(clips, task)
+        for subject in subjects:
+            X, labels = vectors[subject.id][part.rows], {task.label: part.labels}
+            curve = locality(X, labels, part.groups, ks=LOCAL_KS)[task.label]
+            about = (clips.name, task.label, subject.name, curve.chance)
+            found.append(Local(*about, curve.ks, curve.lift))
+    return found
 
 
 def as_markdown(table: Table) -> str:
@@ -287,7 +287,7 @@ def as_markdown(table: Table) -> str:
     parts += markdown_rows(head, [_shape_cells(shape) for shape in table.shapes])
     if table.local:
         parts += ["", "## Locality", ""]
-        parts += ["Share of equals among the k nearest, times chance (95 % interval).", ""]
+        parts += ["Share of equals among the k nearest, times chance; own group left out.", ""]
         for ks in dict.fromkeys(one.ks for one in table.local):
             head = ["set, property", "space", *(f"k = {k}" for k in ks)]
             rows = [
