@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from soundkin.library.spots import composed, folded
+from soundkin.library.spots import composed, folded, spellings
 from soundkin.query import Scope, parse
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def _in_folders(snapshot: Snapshot, folders: Sequence[str]) -> npt.NDArray[np.bo
     chosen = np.zeros(len(lower), bool)
     for folder in folders:
         if folder.startswith("/"):
-            inside = pc.starts_with(spots.folders, composed(folder.rstrip("/")) + "/")
+            heads = [composed(path.rstrip("/")) + "/" for path in spellings(folder)]
+            inside = reduce(pc.or_, [pc.starts_with(spots.folders, head) for head in heads])
         else:
             inside = pc.match_substring(lower, f"/{folded(folder.strip('/'))}/")
         chosen |= inside.to_numpy(zero_copy_only=False)

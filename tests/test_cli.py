@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from soundkin import cli
+from soundkin import Library, cli
 from soundkin.demo import render_demo
+from soundkin.facade import Scope
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +111,37 @@ def test_scopes_and_words(samples: Path, library: Path, capsys: pytest.CaptureFi
     words = answer(capsys, "search", "--text", "kick -01", "-l", library)
     assert words["total"] == len(words["hits"]) > 0
     assert all("kick" in hit["path"] and "01" not in hit["name"] for hit in words["hits"])
+
+
+def test_a_folder_is_meant_however_it_is_spelled(
+    samples: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root, library = tmp_path / "Samples", tmp_path / "library"
+    shutil.copytree(samples / "drums" / "kicks", root / "kicks")
+    shutil.copytree(samples / "drums" / "hats", tmp_path / "elsewhere" / "hats")
+    (root / "linked").symlink_to(tmp_path / "elsewhere" / "hats")
+    (tmp_path / "mine").symlink_to(root)
+    answer(capsys, "index", root, "-l", library)
+    query = next((root / "kicks").iterdir())
+
+    def inside(folder: object) -> int:
+        return len(answer(capsys, "search", query, "-l", library, "--in", folder, "-k", 99)["hits"])
+
+    n_kicks, n_hats = (len(list((samples / "drums" / k).iterdir())) for k in ("kicks", "hats"))
+    monkeypatch.chdir(root / "kicks")
+    for folder in (root / "linked", tmp_path / "mine" / "linked", "../linked", "linked"):
+        assert inside(folder) == n_hats, folder
+    for folder in (root / "kicks", tmp_path / "mine" / "kicks", ".", "./", "../kicks", "kicks"):
+        assert inside(folder) == n_kicks - 1, folder
+    for folder in (root, tmp_path / "mine", "..", "../../mine"):
+        assert inside(folder) == n_kicks - 1 + n_hats, folder
+    assert inside("./hats") == 0
+    with Library.open(library) as opened:
+        _, total = opened.sounds(Scope(not_folders=[str(tmp_path / "mine" / "linked")]))
+    assert total == n_kicks
 
 
 def test_several_queries_with_weights(

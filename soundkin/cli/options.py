@@ -62,12 +62,13 @@ def scope_of(
     after: datetime | None,
     before: datetime | None,
 ) -> Scope:
-    """Return the options of a scope as one; an existing folder is meant by its whole path."""
+    """Return the options of a scope as one; a folder that exists, or ./one, is meant by its whole path."""
     from soundkin.facade import Scope
 
     def whole(folder: str) -> str:
         path = Path(folder).expanduser()
-        return str(path.resolve()) if path.is_dir() else folder
+        meant = path.is_dir() or folder.startswith(("./", "../", "~")) or folder in {".", ".."}
+        return str(path.absolute()) if meant else folder
 
     return Scope(
         folders=[whole(folder) for folder in in_folder or []],

@@ -11,8 +11,8 @@ Growing:
 
 - :mod:`soundkin.library.scan`       what is on disk now against what is known (`knowledge`)
 - :mod:`soundkin.library.roots`      which root a folder belongs to; `places`: moving and forgetting them
-- :mod:`soundkin.library.workers`    processes that decode and embed (`worker`, `errands`); what they say (`outcome`,
-  `slate`)
+- :mod:`soundkin.library.workers`    processes that decode and embed (`worker`, `errands`), and what they
+  say (`outcome`, `slate`)
 - :mod:`soundkin.library.ingest`     the pipeline: scan, decode, embed, commit (`rows`), measure (`bands`)
 
 In memory:

@@ -196,6 +196,20 @@ def composed(text: str) -> str:
     return str(pc.utf8_normalize(pa.scalar(display(os.fsencode(text))), "NFC"))
 
 
+def spellings(folder: str) -> list[str]:
+    """Return an absolute path and what it is when links on its way are followed, one after another.
+
+    A library keeps a sound under its root's real path and, below that, under the names of links.
+
+    >>> spellings("/nowhere/Samples/")
+    ['/nowhere/Samples']
+    """
+    parts = os.path.abspath(folder).split("/")
+    heads = ["/".join(parts[:n]) for n in range(2, len(parts) + 1)]
+    real = [os.path.join(os.path.realpath(h), *parts[n:]) for n, h in enumerate(heads, 2)]
+    return list(dict.fromkeys(["/".join(parts), *real, os.path.realpath(folder)]))
+
+
 def _column(table: pa.Table, name: str) -> pa.Array:
     """Return a column as one array."""
     column = table[name]
