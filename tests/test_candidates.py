@@ -15,7 +15,6 @@ from soundkin.index import build
 from soundkin.library.catalogue import Catalogue
 from soundkin.library.live import LiveIndex, Rows
 from soundkin.library.rows import _vector_rows
-
 from soundkin.library.store import Store, vectors_table
 from soundkin.listen import known_part
 from soundkin.scope import Scope
@@ -87,6 +86,7 @@ def _index_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "DEPTH", 8)
     monkeypatch.setattr(candidates, "DEPTH_OF_MANY", 8)
     monkeypatch.setattr(candidates, "A_HIT", 1)
+    monkeypatch.setattr(candidates, "DEPTH_OF_BLEND", 5_000)  # these spaces have nothing in common
 
 
 drawn_parts = st.lists(
@@ -253,6 +253,41 @@ def test_recall_of_hits_on_real_sound(data_dir: Path, tmp_path: Path) -> None:
         view = replace(plain, index=index)
         for n in (1, 4):
             assert recall(library.catalogue, snapshot, plain, view, n) >= 0.95
+
+
+def test_recall_of_blends_on_real_sound(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two halves of the numbers of one space stand for two spaces; each is asked for few."""
+    monkeypatch.setattr(candidates, "DEPTH_OF_BLEND", 60)
+    monkeypatch.setattr(candidates, "A_HIT_OF_BLEND", 6)
+    with Library.open(tmp_path / "library") as library:
+        library.add(data_dir / "sonicpi", jobs=1)
+        look = library.look()
+        X = np.asarray(look.view.index.vectors)
+        pairs = {
+            kind: [half(look.view, X[:, i::2], kind) for i in (0, 1)] for kind in ("", "exact")
+        }
+        hits = wanted = 0
+        for run in np.random.default_rng(0).permutation(len(look.view.starts))[:40]:
+            name = look.snapshot.ids[int(look.view.sound[look.view.starts[run]])]
+            found = {}
+            for kind, both in pairs.items():
+                senses = [
+                    Sense(v, [known_part(look.snapshot, v, name)], look.borders) for v in both
+                ]
+                found[kind] = rank_in(library.catalogue, look.snapshot, senses).hits
+            hits += sum(hit.distance <= found[""][-1].distance + 1e-5 for hit in found["exact"])
+            wanted += len(found[""])
+    assert hits / wanted >= 0.95
+
+
+def half(view: SpaceView, X: np.ndarray, kind: str) -> SpaceView:
+    """A view with other vectors for its rows, with an index over them or without."""
+    X = np.ascontiguousarray(X / np.linalg.norm(X, axis=1, keepdims=True))
+    near = build(kind, X) if kind else None
+    rows = Rows.of(X) if near is None else Rows.of(X[:0], np.asarray(near.vectors))
+    return replace(view, index=LiveIndex.of(view.space_id, rows, view.index.alive, near))
 
 
 def test_the_memory_of_a_snapshot_is_bounded(catalogue: Catalogue) -> None:

@@ -6,6 +6,9 @@ algorithms for middleware", 2003). When the k-th best of those named is closer t
 what looking at everything would give, up to the recall of the index; else the index is asked for more, and
 in the end everything is looked at. So it is too where an index says nothing: for the most different, and
 when a part pushes away.
+
+Several spaces at once are asked once, and deeper: the answer is exact over the sounds that any of them
+names. A sound in the middle of the field in all of them is rarely the best of a blend, and never asked for.
 """
 
 from __future__ import annotations
@@ -37,6 +40,10 @@ NARROW = 4_000
 DEPTH, DEPTH_OF_MANY, A_HIT, DEEPER = 48, 128, 4, 2
 """Rows that a vector asks for at first, alone and beside others; at least so many a hit; each time so many
 times as many."""
+
+DEPTH_OF_BLEND, A_HIT_OF_BLEND = 200, 20
+"""Rows that a vector asks for when several spaces are asked, once: what is near in none of them is not
+looked for further."""
 
 DEEPEST = 16_384
 """Rows that all vectors together ask for at most; then everything is looked at."""
@@ -217,6 +224,8 @@ def _named(
         sum(min(len(part.vectors), MAX_QUERY_VECTORS) for part in sense.parts) for sense in senses
     )
     depth = max(DEPTH if n_vectors == 1 else DEPTH_OF_MANY, A_HIT * k)
+    if len(senses) > 1:
+        depth = max(DEPTH_OF_BLEND, A_HIT_OF_BLEND * k)
     while depth * n_vectors <= DEEPEST:
         named, bound = [], 1.0
         for number, (sense, scale, reach) in enumerate(zip(senses, scales, reaches, strict=True)):
@@ -224,6 +233,8 @@ def _named(
             named.append(_in_first(senses, number, runs))
             bound += scale.share * (frontier - 1.0)
         found = _measured(senses, scales, reaches, np.unique(np.concatenate(named)))
+        if len(senses) > 1 and len(found.runs) >= k:
+            return found
         if min_closeness is not None and bound <= min_closeness:
             return found
         if len(found.runs) >= k:
