@@ -30,6 +30,12 @@ def evaluate(
         list[str] | None,
         typer.Option("--hear", help="A module with the HEAR API, MODULE[:WEIGHTS]; repeatable."),
     ] = None,
+    onnx: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--onnx", help="A graph, FILE.onnx:samples[@RATE] or FILE.onnx:PRESET; repeatable."
+        ),
+    ] = None,
     task: Annotated[
         list[str] | None,
         typer.Option("--task", help="LABEL[:GROUP], columns of a single set; repeatable."),
@@ -64,7 +70,7 @@ def evaluate(
         sets = [with_tasks(clips, task) for clips in sets]
     cache = user_cache_path("soundkin", appauthor=False) / "evaluate"
     names = [*(installed_spaces() if all_spaces else []), *(space or [])]
-    subjects = subjects_of(names, hear=hear or [], twins=cache / "random")
+    subjects = subjects_of(names, hear=hear or [], onnx=onnx or [], twins=cache / "random")
     with _progress(quiet=as_json) as show:
         table = measure(sets, subjects, cache=None if fresh else cache, jobs=jobs, on_progress=show)
     text = as_markdown(table)

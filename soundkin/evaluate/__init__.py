@@ -2,6 +2,7 @@
 
 - :mod:`~soundkin.evaluate.datasets`   folders of labelled sound -> clips, labels, groups, tasks
 - :mod:`~soundkin.evaluate.subjects`   what is judged: spaces, baselines, models of others
+  (:mod:`~soundkin.evaluate.twin` random weights, :mod:`~soundkin.evaluate.graphs` ONNX files)
 - :mod:`~soundkin.evaluate.embed`      clips -> vectors, remembered
 - :mod:`~soundkin.evaluate.retrieval`  1-NN, mean average precision, precision and recall at k
 - :mod:`~soundkin.evaluate.probe`      linear and k-NN probes, Autodecompose's speaker test

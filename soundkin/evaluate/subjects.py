@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from soundkin.errors import InputError
+from soundkin.evaluate.graphs import graph_subject
+from soundkin.evaluate.placing import place
 from soundkin.evaluate.twin import random_twin
 from soundkin.frontend.cepstra import mean_and_deviation
 from soundkin.frontend.log_mel import MelSettings
@@ -163,14 +165,7 @@ class HearSubject:
 
     def place_chunk(self, chunk: Chunk) -> tuple[Floats, Ints, Ints]:
         """A chunk's sound at the model's rate, and where its segments lie in it."""
-        from soundkin.audio.decode import resample  # noqa: PLC0415 - its codecs are slow to import
-
-        samples = resample(chunk.samples, chunk.rate_hz, self._rate_hz)
-        starts_s, ends_s = chunk.segments.start_s, chunk.segments.end_s
-        valid = np.rint((ends_s - starts_s) * self._rate_hz).astype(np.int64)
-        valid = np.clip(valid, 1, min(self.window_samples, len(samples)))
-        starts = np.rint((starts_s - chunk.origin_s) * self._rate_hz).astype(np.int64)
-        return samples, np.clip(starts, 0, len(samples) - valid), valid
+        return place(chunk, self._rate_hz, self.window_samples)
 
     def embed(self, windows: Floats, valid_samples: npt.ArrayLike | None = None) -> Floats:  # noqa: ARG002 - HEAR has no lengths
         """Scene embeddings (k, dim) of windows, as the model gives them."""
@@ -229,12 +224,17 @@ def _bytes_of(path: str | None) -> bytes:
 
 
 def subjects_of(
-    names: Sequence[str], *, hear: Sequence[str] = (), twins: Path | None = None
+    names: Sequence[str],
+    *,
+    hear: Sequence[str] = (),
+    onnx: Sequence[str] = (),
+    twins: Path | None = None,
 ) -> list[Subject]:
     """The baselines and everything asked for, no one twice.
 
     `names`: spaces by name or .json file; `hear`: modules with the HEAR API, each as "module" or
-    "module:weights"; `twins`: folder for the networks with random weights (None: without them).
+    "module:weights"; `onnx`: graphs of others, see :func:`soundkin.evaluate.graphs.graph_subject`;
+    `twins`: folder for the networks with random weights (None: without them).
     """
     found: list[Subject] = [load_space("mfcc"), log_mel_statistics()]
     for name in names:
@@ -244,4 +244,5 @@ def subjects_of(
         found.append(space)
     pairs = [text.partition(":") for text in hear]
     found += [HearSubject(module, weights) for module, _, weights in pairs]
+    found += [graph_subject(text) for text in onnx]
     return list({subject.id: subject for subject in found}.values())
