@@ -416,3 +416,37 @@ def test_a_space_of_ones_own_listens_beside_the_first(
     assert by[mine]["space"] != by["mfcc"]["space"]
     region = answer(capsys, "search", f"{kick}@0-0.1", "-l", library, "--space", mine)
     assert region["hits"]
+    blend = ("--blend", f"mfcc=0.7,{mine}=0.3")
+    both = answer(capsys, "search", kick, "-l", library, *blend)
+    assert [hit["segment_id"] for hit in both["hits"]] == places[0]
+    assert both["space"] == f"{by['mfcc']['space']} + {by[mine]['space']}"
+    heard = answer(capsys, "search", f"{kick}@0-0.1", "-l", library, *blend)
+    assert [h["segment_id"] for h in heard["hits"]] == [h["segment_id"] for h in region["hits"]]
+    for wrong in ("mfcc", "mfcc=x", "=1", "mfcc=0", "mfcc=1,nonsense=1"):
+        assert run("search", kick, "-l", library, "--blend", wrong) in {2, 4}
+    assert run("search", kick, "-l", library, *blend, "--space", "mfcc") == 2
+
+
+def test_tuning_is_told_by_info(
+    samples: Path,
+    library: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = answer(capsys, "info", "-l", library)["spaces"][0]
+    assert (first["index"], first["indexed"]["recall"]) == ("exact", 1.0)
+    assert "all are compared with every query" in first["indexed"]["why"]
+    found = answer(capsys, "index", "-l", library, "--tune", 0.9)
+    assert (found["kind"], found["target"]) == ("exact", 0.9)
+    monkeypatch.setattr("soundkin.index.EXACT_BYTES", 0)
+    kick = next((samples / "drums" / "kicks").iterdir())
+    before = answer(capsys, "search", kick, "-l", library)["hits"]
+    assert run("index", "-l", library, "--tune", "0.9") == 0
+    said = capsys.readouterr().out
+    assert "mfcc: index ann" in said
+    assert " segments of your own sounds" in said
+    assert run("info", "-l", library) == 0
+    assert "recall 1.00 measured on" in capsys.readouterr().out
+    assert answer(capsys, "search", kick, "-l", library)["hits"] == before
+    assert run("index", "-l", library) == 2
+    assert run("index", "-l", library, "--tune", "1.5") == 2

@@ -35,6 +35,10 @@ def test_the_card(client: httpx.Client, library: Library, sounds_dir: Path) -> N
         "indexing": False,
     }
     assert card["spaces"] == ["mfcc"]
+    (space,) = card["indexes"]
+    assert (space["name"], space["vectors"]) == ("mfcc", info.segments)
+    assert (space["indexed"]["kind"], space["indexed"]["said"]) == ("exact", "recall 1")
+    assert space["indexed"]["why"] == info.spaces[0].indexed.why
     assert [root["path"] for root in card["roots"]] == [str(sounds_dir)]
     assert card["indexing"]["state"] == "idle"
 

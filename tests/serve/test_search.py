@@ -36,6 +36,22 @@ def test_by_sound(client: httpx.Client, library: Library, ids: dict[str, str]) -
     assert sound_id not in {hit["sound_id"] for hit in answer["hits"]}
 
 
+def test_a_blend_of_spaces(client: httpx.Client, ids: dict[str, str]) -> None:
+    asked = {"items": [{"sound_id": ids["tone_0440.wav"]}], "k": 5}
+    alone = client.post("/api/search", json=asked | {"space": "mfcc"}).json()
+    both = client.post("/api/search", json=asked | {"blend": {"mfcc": 2.0}}).json()
+    assert both["hits"] == alone["hits"]
+    for blend, status in (
+        ({"mfcc": 1, "nonsense": 1}, 404),
+        ({}, 422),
+        ({"mfcc": 0}, 422),
+        ({"mfcc": "x"}, 422),
+    ):
+        assert client.post("/api/search", json=asked | {"blend": blend}).status_code == status
+    refused = client.post("/api/search", json=asked | {"blend": {"mfcc": 1}, "space": "mfcc"})
+    assert refused.json()["error"]["found"] == "both space and blend"
+
+
 def test_by_range_finds_the_moment(client: httpx.Client, ids: dict[str, str]) -> None:
     """The event in the long recording is the 880 Hz tone: asked with it, that moment comes first."""
     asked = {"items": [{"sound_id": ids["tone_0880.wav"]}], "scope": {"folders": ["long"]}}
