@@ -8,10 +8,15 @@ The map of the house; sound flows down, a file imports only what stands above it
 - :mod:`soundkin.space`     a notion of similar: windows -> unit vectors, named and versioned
 - :mod:`soundkin.index`     vectors -> nearest neighbours
 - :mod:`soundkin.library`   a collection on disk: tables, scan, ingest, export
+- :mod:`soundkin.query`     the query language: text -> a scope, and back
 - :mod:`soundkin.scope`     which sounds may answer
 - :mod:`soundkin.search`    query vectors -> hits grouped by sound, with bands one can trust
 - :mod:`soundkin.listen`    what a person asks with -> query vectors
 - :mod:`soundkin.facade`    :class:`Library`: all of it behind one object
+- :mod:`soundkin.dedupe`    duplicates: exact, copies, versions (:mod:`soundkin.aligned`: one over another)
+- :mod:`soundkin.tagging`   a few examples -> suggestions, with their evidence
+- :mod:`soundkin.atlas`     the map of a library (:mod:`soundkin.layout`: neighbours -> the plane)
+- :mod:`soundkin.lists`     named lists
 - :mod:`soundkin.doctor`    is everything here that Soundkin needs?
 - :mod:`soundkin.demo`      a small library of varied sounds, made by NumPy alone
 - :mod:`soundkin.serve`     HTTP and the page

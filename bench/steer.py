@@ -1,0 +1,259 @@
+"""The map, duplicates and suggestions: how long, how much memory, how right.
+
+    python bench/steer.py [--points 1000000]
+
+The map is measured on synthetic clouds, what is right on real, labelled sound in the folder that
+SOUNDKIN_DATA names (skipped without it). At a million points some ten CPU-minutes; less with fewer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from results import machine, table, write_section
+
+from soundkin import dedupe, tagging
+from soundkin.audio import deform
+from soundkin.audio.decode import read_sound, resample
+from soundkin.facade import Library
+from soundkin.index import build
+from soundkin.index.graph import knn_graph
+from soundkin.layout import ROUNDS, aligned, layout, place
+from soundkin.library.centroids import centroids
+
+DIM = 64
+K = 15
+
+
+def clouds(n: int, seed: int = 0) -> np.ndarray:
+    """Unit vectors around n / 200 centres."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(max(n // 200, 5), DIM)).astype(np.float32)
+    X = centres[rng.integers(0, len(centres), n)]
+    X += np.float32(0.6) * rng.standard_normal((n, DIM), np.float32)
+    return X / np.linalg.norm(X, axis=1, keepdims=True)
+
+
+def trustworthiness(X: np.ndarray, Y: np.ndarray, k: int = 10) -> float:
+    """Venna and Kaski (2001), over all rows of a small set."""
+    n = len(X)
+    far = 1 - X @ X.T
+    np.fill_diagonal(far, -1)
+    rank = np.argsort(np.argsort(far, axis=1), axis=1)
+    near = ((Y[:, None] - Y[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(near, -1)
+    chosen = np.argsort(near, axis=1)[:, 1 : k + 1]
+    over = np.maximum(np.take_along_axis(rank, chosen, 1) - k, 0).sum()
+    return 1 - 2 / (n * k * (2 * n - 3 * k - 1)) * float(over)
+
+
+def kept(X: np.ndarray, Y: np.ndarray, k: int = 10) -> float:
+    """The share of the k nearest neighbours that are among the k nearest on the map."""
+    far = 1 - X @ X.T
+    near = ((Y[:, None] - Y[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(far, 9)
+    np.fill_diagonal(near, np.inf)
+    a, b = np.argsort(far, axis=1)[:, :k], np.argsort(near, axis=1)[:, :k]
+    return float(np.mean([len(set(p) & set(q)) / k for p, q in zip(a, b, strict=True)]))
+
+
+def speed(n: int) -> str:
+    """A layout of n points, and a tenth more laid into it."""
+    X = clouds(n + n // 10)
+    begun, cpu = time.perf_counter(), time.process_time()
+    ids, distances = knn_graph(build("auto", X[:n]), K)
+    neighbours = time.process_time() - cpu
+    cpu = time.process_time()
+    old = layout(ids, distances)
+    laid, wall = time.process_time() - cpu, time.perf_counter() - begun
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+    index = build("auto", X)
+    found, far = index.query(X[n:], K + 1)
+    own = found == np.arange(n, len(X))[:, None]
+    ids = np.full((len(X), K + 1), -1, np.int64)
+    distances = np.full(ids.shape, np.inf, np.float32)
+    ids[n:], distances[n:] = np.where(own, -1, found), np.where(own, np.inf, far)
+    known = np.full((len(X), 2), np.nan, np.float32)
+    known[:n] = old
+    cpu = time.process_time()
+    grown = place(ids, distances, known)
+    placed = time.process_time() - cpu
+    moved = np.median(np.linalg.norm(grown[:n] - old, axis=1)) / np.ptp(old, axis=0).max()
+    columns = ["points", "neighbours, CPU-s", "layout, CPU-s", "both, wall s", "peak, GiB"]
+    row = [f"{n:,}", f"{neighbours:.0f}", f"{laid:.0f}", f"{wall:.0f}", f"{peak:.1f}"]
+    return table(columns, [row]) + (
+        f"\n\nA tenth more, laid into the standing map: {placed:.1f} CPU-s; the old points' median move is "
+        f"{moved:.4%} of the width."
+    )
+
+
+def quality(data: Path | None) -> str:
+    """How much of the neighbourhoods the map keeps, beside two principal components."""
+    sets = {"4,000 in clouds": clouds(4_000)}
+    if data is not None:
+        with tempfile.TemporaryDirectory() as folder, Library.open(Path(folder) / "lib") as library:
+            for name in ("esc10", "sonicpi", "mridangam"):
+                library.add(data / name)
+            sets["esc10, sonicpi, mridangam, by sound"] = centroids(library.look().view)[1]
+    rows = []
+    for name, X in sets.items():
+        centred = X - X.mean(axis=0)
+        flat = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+        graph = knn_graph(build("exact", X), K)
+        Y = layout(*graph)
+        again = aligned(layout(*graph, first=Y), Y)
+        moved = np.median(np.linalg.norm(again - Y, axis=1)) / np.ptp(Y, axis=0).max()
+        cells = [f"{f(X, one):.3f}" for f in (trustworthiness, kept) for one in (Y, flat)]
+        rows.append([name, len(X), *cells, f"{moved:.2%}"])
+    return table(
+        [
+            "vectors",
+            "n",
+            "trustworthiness",
+            "two components",
+            "neighbours kept",
+            "two components",
+            "median move when computed anew from itself",
+        ],
+        rows,
+    )
+
+
+def copy_of(samples: np.ndarray, rate_hz: int, kind: str) -> tuple[np.ndarray, int]:
+    """A deformed copy."""
+    if kind == "gain -7 dB":
+        return deform.gain(samples, -7.0), rate_hz
+    if kind == "10 ms cut at both ends":
+        return deform.trim(samples, rate_hz, 0.01, 0.01), rate_hz
+    if kind == "half the rate":
+        return resample(samples, rate_hz, rate_hz // 2), rate_hz // 2
+    if kind == "12 % faster":
+        return deform.varispeed(samples, 1.12), rate_hz
+    return deform.reencode(samples, rate_hz, kind), rate_hz
+
+
+def duplicates(data: Path) -> str:
+    """Recall by kind of copy, and how many of those named are right."""
+    kinds = ["gain -7 dB", "10 ms cut at both ends", "mp3", "ogg", "half the rate", "12 % faster"]
+    files = sorted((data / "sonicpi" / "audio").iterdir())
+    files += sorted((data / "esc10" / "audio").glob("*/*"))[::4]
+    made: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as place_:
+        folder = Path(place_) / "sounds"
+        folder.mkdir()
+        for number, file in enumerate(files):
+            samples, rate_hz = read_sound(file, end_s=8.0)
+            soundfile.write(folder / f"{file.stem}__o.wav", samples, rate_hz, subtype="PCM_16")
+            if number % 3 == 0 and len(samples) > 0.15 * rate_hz:
+                kind = kinds[number // 3 % len(kinds)]
+                copy, copy_hz = copy_of(samples, rate_hz, kind)
+                soundfile.write(folder / f"{file.stem}__c.wav", copy, copy_hz, subtype="PCM_16")
+                made[file.stem] = kind
+        with Library.open(Path(place_) / "lib") as library:
+            library.add(folder)
+            cpu = time.process_time()
+            found = dedupe.find(library)
+            cpu = time.process_time() - cpu
+    by_kind = {kind: {"near": 0, "version": 0} for kind in kinds}
+    right, wrong = {"near": 0, "version": 0}, {"near": 0, "version": 0}
+    for group in found.groups:
+        stems = [member.name.partition("__")[0] for member in group.members]
+        for stem in stems[1:]:
+            (right if stem == stems[0] else wrong)[group.kind] += 1
+        for stem in {s for s in stems if stems.count(s) > 1}:
+            by_kind[made[stem]][group.kind] += 1
+    rows = [
+        [kind, sum(made[s] == kind for s in made), hits["near"], hits["version"]]
+        for kind, hits in by_kind.items()
+    ]
+    return table(["copy", "made", "found as near", "found as version"], rows) + (
+        f"\n\nNamed near: {right['near']} right, {wrong['near']} not made here (look-alikes of the sets "
+        f"themselves); named versions: {right['version']} and {wrong['version']}. {found.sounds} sounds, "
+        f"{found.compared} pairs laid over each other, {cpu:.1f} CPU-s."
+    )
+
+
+def suggestions(data: Path) -> str:
+    """Precision of the first ten suggestions, and what a probability is worth."""
+    rows = []
+    for name, column in (("esc10", "label"), ("sonicpi", "label"), ("mridangam", "stroke")):
+        with (data / name / "labels.csv").open(encoding="utf-8") as file:
+            labels = {row["path"]: row[column] for row in csv.DictReader(file)}
+        with tempfile.TemporaryDirectory() as folder, Library.open(Path(folder) / "lib") as library:
+            library.add(data / name)
+            look = library.look()
+            ords, X = centroids(look.view)
+            y = np.array([labels[look.snapshot.spots.of(int(o))[0].relative] for o in ords])
+        rng = np.random.default_rng(0)
+        for n in (5, 15):
+            classes = [c for c in np.unique(y) if (y == c).sum() >= n + 7]
+            hits, said, true = [], [], []
+            for label in classes:
+                for _ in range(5):
+                    examples = np.zeros(len(y), bool)
+                    examples[rng.permutation(np.flatnonzero(y == label))[:n]] = True
+                    p = tagging.probabilities(X, examples)
+                    rest = np.flatnonzero(~examples)
+                    hits.append((y[rest[np.argsort(-p[rest])[:10]]] == label).mean())
+                    said.append(p[rest])
+                    true.append(y[rest] == label)
+            if not hits:
+                continue
+            p, t = np.concatenate(said), np.concatenate(true)
+            cells = [
+                f"{t[(p >= low) & (p < high)].mean():.2f} ({((p >= low) & (p < high)).sum()})"
+                if ((p >= low) & (p < high)).any()
+                else "-"
+                for low, high in ((0, 0.1), (0.1, 0.3), (0.3, 0.5), (0.5, 1.01))
+            ]
+            rows.append(
+                [
+                    f"{name}, {len(classes)} classes",
+                    n,
+                    f"{np.mean(hits):.3f}",
+                    f"{t.mean():.3f}",
+                    f"{((p - t) ** 2).mean():.3f}",
+                    f"{t.mean() * (1 - t.mean()):.3f}",
+                    *cells,
+                ]
+            )
+    columns = [
+        "set",
+        "examples",
+        "right of the first ten",
+        "by chance",
+        "Brier",
+        "Brier of the base rate",
+        "true where < 0.1 was said",
+        "0.1-0.3",
+        "0.3-0.5",
+        "> 0.5",
+    ]
+    return table(columns, rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--points", type=int, default=1_000_000)
+    points = parser.parse_args().points
+    given = os.environ.get("SOUNDKIN_DATA")
+    data = Path(given) if given else None
+    cores = len(os.sched_getaffinity(0))
+    parts = [machine(cores), f"{ROUNDS} rounds, {K} neighbours.", speed(points), quality(data)]
+    write_section("The map", "\n\n".join(parts))
+    if data is not None:
+        write_section("Duplicates", duplicates(data))
+        write_section("Suggestions from a few examples", suggestions(data))
+
+
+if __name__ == "__main__":
+    main()
