@@ -264,7 +264,7 @@ def _resume(state: Training, kept: dict[str, Any], recipe: Recipe, file: Path, r
 
 
 def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
-    """The first setting that differs, other than how long and how often."""
+    """The first setting that differs, other than how long and how often and what is exported."""
     free = {"run.steps", "run.log_steps", "run.checkpoint_minutes", "data.cache_gb"}
     for section, table in other.items():
         before = one.get(section)
@@ -274,7 +274,7 @@ def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
             continue
         for key, value in table.items():
             name = f"{section}.{key}"
-            if before.get(key) != value and name not in free:
+            if before.get(key) != value and name not in free and section != "vector":
                 return f"{name} was {before.get(key)!r}, is {value!r}"
     return ""
 
@@ -312,7 +312,11 @@ def _step(
 
 @torch.no_grad()
 def _average(state: Training, share: float) -> None:
-    """Move the averaged weights a little towards the present ones."""
+    """Move the averaged weights a little towards the present ones; in the first steps, far.
+
+    So nothing is left of the beginning: a share of norms that saw no sound is a network gone flat.
+    """
+    share = min(share, (state.step + 1) / (state.step + 10))
     for name, value in state.model.state_dict().items() if state.averaged else ():
         if value.dtype.is_floating_point:
             state.averaged[name].lerp_(value, 1 - share)
@@ -363,7 +367,7 @@ def _board(out: Path) -> Listener:
         ) from error
     writer = SummaryWriter(str(out / "tensorboard"))
 
-    def listen(row: Row, _share: float) -> None:
+    def listen(row: Row, share: float) -> None:  # noqa: ARG001 - every listener is called alike
         for name in COLUMNS[2:]:
             value = getattr(row, name)
             if not math.isnan(value):
