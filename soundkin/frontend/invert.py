@@ -76,7 +76,8 @@ def spectrum_of_mel(mel: Floats, settings: MelSettings, *, iterations: int = 200
     wanted, product = target @ matrix.T, matrix @ matrix.T
     for _ in range(iterations):
         power *= wanted / np.maximum(power @ product, LEAST * LEAST)
-    return power
+    spectrum: Doubles = power
+    return spectrum
 
 
 def griffin_lim(
@@ -111,7 +112,8 @@ def griffin_lim(
         there = stft(_istft(_toned(magnitude, guess), win, hop), win, hop, n_fft)
         guess = there + MOMENTUM * (there - before)
         before = there
-    return _istft(_toned(magnitude, guess), win, hop)
+    sound: Doubles = _istft(_toned(magnitude, guess), win, hop)
+    return sound
 
 
 def stft(samples: npt.NDArray[np.floating], win: int, hop: int, n_fft: int) -> Spectrum:
@@ -130,7 +132,8 @@ def _istft(spectrum: Spectrum, win: int, hop: int) -> Doubles:
     for k, frame in enumerate(frames):
         sound[k * hop : k * hop + win] += frame
         weight[k * hop : k * hop + win] += window**2
-    return sound / weight
+    unwindowed: Doubles = sound / weight
+    return unwindowed
 
 
 def _toned(magnitude: Doubles, phase: Spectrum) -> Spectrum:

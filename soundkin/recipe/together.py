@@ -43,8 +43,9 @@ class Together:
         given = [p.grad for p in model.parameters() if p.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in given])
         distributed.all_reduce(flat)
-        for gradient, mean in zip(given, flat.split([g.numel() for g in given]), strict=True):
-            gradient.copy_((mean / self.world).view_as(gradient))
+        means = torch.split(flat / self.world, [gradient.numel() for gradient in given])
+        for gradient, mean in zip(given, means, strict=True):
+            gradient.copy_(mean.view_as(gradient))
 
     def agree(self, *decisions: bool) -> tuple[bool, ...]:
         """What the first process has decided."""
@@ -86,10 +87,10 @@ def together(device: str | torch.device) -> Iterator[tuple[Together, torch.devic
     if world == 1:
         yield Together(), chosen
         return
-    if chosen.type == "cuda" and chosen.index is None:
+    if str(device) == "cuda":
         chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(chosen)
-    own = not distributed.is_initialized()
+    own: bool = not distributed.is_initialized()
     if own:
         # broadcasts of decisions go over the CPU, gradients over their own device
         distributed.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo")
