@@ -1,6 +1,6 @@
-"""How fast sounds are made: ours, compiled and plain, against SynthAX, in one run.
+"""How fast sounds are made: ours, compiled and plain, against SynthAX and torchsynth, in one run.
 
-    python bench/synth.py [--synthax-python PYTHON] [--rounds 7] [--batch 256]
+    python bench/synth.py [--synthax-python PYTHON] [--torchsynth FOLDER] [--rounds 7] [--batch 256]
     python bench/synth.py --smoke        a small run that writes nothing
 
 Voice, 1 s at 16 kHz, on the CPU. The peer is PyPI's `synthax` on jax, jitted and warm; it runs in
@@ -8,7 +8,9 @@ a process of its own, with an interpreter that has it (`--synthax-python`; witho
 out). Rounds take turns, so that a busy machine is busy for all; the best round counts. Every
 process is bound to the cores of its column. SynthAX renders given parameters and plays the same
 stretch of noise in every sound; ours counts the way from u to human values, fresh noise and levels.
-torchsynth, the other peer, no longer imports (it wants pkg_resources) and is not measured.
+torchsynth 1.0.2 (`pip install --no-deps --target FOLDER torchsynth`) runs in this interpreter's
+torch; two modules that are gone today and that it hardly uses, pytorch_lightning's base class and
+pkg_resources, are stood in for. It draws its parameters anew in each batch, as ours does.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import time
 from pathlib import Path
 
 SECONDS, RATE_HZ, CONTROL_HZ = 1.0, 16_000, 480
-SUBJECTS = ("soundkin, compiled", "soundkin, plain torch", "synthax, jitted")
+SUBJECTS = ("soundkin, compiled", "soundkin, plain torch", "synthax, jitted", "torchsynth")
 OTHERS = ("voice-fm", "parametric", "world")
 
 
@@ -45,6 +47,10 @@ def subject(name: str, batch: int, cores: list[int], patch: str):
         return lambda: render(given).block_until_ready()
     import torch
 
+    if name == "torchsynth":
+        torch.set_num_threads(len(cores))
+        return torchsynth(batch)
+
     sys.path.insert(0, str(Path(__file__).parent.parent))
     from soundkin.synth.doppelganger import draw, seeds
     from soundkin.synth.patches import make_patch
@@ -56,6 +62,42 @@ def subject(name: str, batch: int, cores: list[int], patch: str):
     if "plain" in name:
         return lambda: made.render(u, noise, plain=True)
     return lambda: made.render(u, noise)
+
+
+def torchsynth(batch: int):
+    """torchsynth's Voice, over stand-ins for what it needs and is gone."""
+    import importlib.resources
+    import types
+
+    import torch
+
+    class Module(torch.nn.Module):
+        device = torch.device("cpu")
+
+    names = "pytorch_lightning", "pytorch_lightning.core", "pytorch_lightning.core.lightning"
+    gone = {name: types.ModuleType(name) for name in (*names, "pkg_resources")}
+    gone[names[2]].LightningModule = Module
+    gone["pkg_resources"].resource_string = lambda module, path: (
+        importlib.resources.files(module.rpartition(".")[0]) / path
+    ).read_bytes()
+    sys.modules.update(gone)
+    sys.path.insert(0, os.environ.get("TORCHSYNTH", ""))
+    from torchsynth.config import SynthConfig
+    from torchsynth.synth import Voice
+
+    synth = Voice(
+        SynthConfig(
+            batch_size=batch, sample_rate=RATE_HZ, buffer_size_seconds=SECONDS,
+            control_rate=CONTROL_HZ, reproducible=False,
+        )
+    )  # fmt: skip
+    numbers = iter(range(1_000_000))
+
+    def render():
+        with torch.no_grad():
+            return synth(next(numbers))
+
+    return render
 
 
 def serve(name: str, batch: int, cores: list[int], patch: str) -> None:
@@ -114,6 +156,7 @@ def measure(
 def main() -> None:
     asked = argparse.ArgumentParser()
     asked.add_argument("--synthax-python", default=sys.executable)
+    asked.add_argument("--torchsynth", default="", help="folder with torchsynth in it")
     asked.add_argument("--rounds", type=int, default=7)
     asked.add_argument("--batch", type=int, default=256)
     asked.add_argument("--smoke", action="store_true")
@@ -130,7 +173,10 @@ def main() -> None:
 
     everywhere = sorted(os.sched_getaffinity(0))
     python = dict.fromkeys(SUBJECTS, sys.executable) | {SUBJECTS[2]: a.synthax_python}
-    voices = [(name, python[name], "voice") for name in SUBJECTS]
+    os.environ["TORCHSYNTH"] = str(Path(a.torchsynth).absolute()) if a.torchsynth else ""
+    voices = [
+        (name, python[name], "voice") for name in SUBJECTS if name != "torchsynth" or a.torchsynth
+    ]
     rows, peer_by_cores = [], {}
     for cores in (everywhere[:1], everywhere[:2]):
         measured = measure(voices, a.batch, cores, a.rounds)
@@ -148,7 +194,9 @@ def main() -> None:
         a.rounds,
     )
     rest = [[patch, f"{wall:,.0f}", f"{cpu:,.0f}"] for (_, patch), (wall, cpu) in others.items()]
-    left_out = "" if peer_by_cores[1] else " SynthAX was not installed and is left out."
+    missing = [] if peer_by_cores[1] else ["SynthAX"]
+    missing += [] if any(row[0] == "torchsynth" for row in rows) else ["torchsynth"]
+    left_out = f" Not installed and left out: {', '.join(missing)}." if missing else ""
     head = (
         f"`python bench/synth.py`: {machine(len(everywhere))} Voice, {SECONDS:g} s at {RATE_HZ} Hz, "
         f"batch {a.batch}, best of {a.rounds} rounds in turn.{left_out}"
