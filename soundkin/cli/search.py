@@ -77,7 +77,7 @@ def search(
     soundkin search take.wav@1.2-1.8 --in Drums --not Loops -k 20
     soundkin search piano.wav violin.wav --unlike hiss.wav
     soundkin search "kick -808 tag:vinyl dur<1 in:Drums"
-    soundkin search take.wav "-tag:loop dur<2"
+    soundkin search take.wav "dur<2 -tag:loop"
     """
     from soundkin.facade import Library, QueryItem
 
