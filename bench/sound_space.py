@@ -27,9 +27,9 @@ from soundkin.space import Space, load_space
 from soundkin.train import Training, train
 
 LIMITS = (
-    "Content and speaker are mixed; speech is told apart less well than by mfcc where the digit "
-    "sets show it; pitch is heard as part of timbre; nothing above 8 kHz; rhythm beyond a second "
-    "is not heard. Trained for minutes, not for hours."
+    "Sounds alike, not meanings: what is said and who says it are mixed, and speakers of single "
+    "words are ranked no better than by mfcc; pitch is heard as part of timbre; nothing above "
+    "8 kHz; rhythm beyond a second is not heard. Trained for minutes, not for hours."
 )
 
 
@@ -45,6 +45,7 @@ def main(run: Path, data: Path) -> None:
     sets = [folder for folder in sorted(data.iterdir()) if folder.is_dir()]
     settings["card"]["bands"] = bands(sets, space)
     write(file, settings)
+    print(space.id, settings["card"]["bands"], flush=True)
     with tempfile.TemporaryDirectory() as folder:
         begun = load_space(as_begun("sound", Path(folder)))
         settings["card"]["figures"] = figures(data, [load_space("mfcc"), begun, space])

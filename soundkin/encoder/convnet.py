@@ -8,6 +8,7 @@ where a sound lies is part of what it is.
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -135,15 +136,19 @@ def folded(net: ConvNet) -> ConvNet:
     it; a network with another scale comes back as it is. Both in evaluation mode.
     """
     made = deepcopy(net).eval()
-    for block in made.layers:
-        conv, pooling, norm = block[0], block[1], block[2]
-        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    for place, block in enumerate(net.layers):
+        parts = list(block.children())
+        conv, norm = cast("nn.Conv2d", parts[0]), cast("nn.BatchNorm2d", parts[2])
         if not bool((norm.weight > 0).all()):
             return deepcopy(net).eval()
+        mean, variance = cast("Tensor", norm.running_mean), cast("Tensor", norm.running_var)
+        scale = norm.weight / (variance + norm.eps).sqrt()
         plain = nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1)
-        plain.weight.copy_(conv.weight * scale[:, None, None, None])
-        plain.bias.copy_(norm.bias - norm.running_mean * scale)
-        block[0], block[1], block[2], block[3] = plain, nn.ReLU(), pooling, nn.Identity()
+        plain.load_state_dict({
+            "weight": conv.weight * scale[:, None, None, None],
+            "bias": norm.bias - mean * scale,
+        })  # fmt: skip
+        made.layers[place] = nn.Sequential(plain, nn.ReLU(), deepcopy(parts[1]))
     return made
 
 

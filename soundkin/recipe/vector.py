@@ -58,8 +58,9 @@ def fit_vector(model: PairModel) -> Vector:
     """The map of a trained model, from sound that its recipe draws with a seed of its own."""
     recipe = model.recipe
     model.eval()
-    draws, found = Generator().manual_seed(recipe.run.seed + 2), []
-    while sum(map(len, found)) < WINDOWS:
+    draws = Generator().manual_seed(recipe.run.seed + 2)
+    found: list[Tensor] = []
+    while sum(len(part) for part in found) < WINDOWS:
         for part in torch.split(draw_views(recipe, None, draws).a, 64):
             frames = model.frames(part)
             valid = sounding_frames(frames)
