@@ -15,6 +15,7 @@ from tests.serve.live import serving, write_sounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from fastapi import FastAPI
 
 UPLOAD_BYTES = 2**20

@@ -121,7 +121,7 @@ export class MapSurface {
     this.#frame = requestAnimationFrame(() => {
       if (!this.#width || !this.#height) return;
       if (this.#grid && this.#camera.scale === 1 && this.#whole === 1) this.all();
-      this.#points.draw(this.#camera, this.#width, this.#height, dotSize(this.#points.count, this.#camera.scale / this.#whole));
+      this.#points.draw(this.#camera, this.#width, this.#height, dotSize(this.#points.count, this.#camera.scale / this.#whole, this.#width));
       this.#drawOver();
     });
   }

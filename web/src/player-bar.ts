@@ -16,9 +16,9 @@ export class PlayerBar {
   #range = el("span", { class: "numbers dim" });
   #loop = el("button", { type: "button" }, "Loop");
   #autoplay = el("button", { type: "button", title: "Hear a sound as soon as it is selected" }, "Autoplay");
-  #download = el("a", { class: "button", hidden: true, aria: { label: "Download slice" } }, ...short("Download slice", "Slice"));
+  #download = el("a", { class: "button", hidden: true }, ...short("Download slice", "Slice"));
   #open = el("button", { type: "button", hidden: true, title: "Spectrogram, tags and neighbours" }, "Open");
-  #copy = el("button", { type: "button", hidden: true, aria: { label: "Copy path" } }, ...short("Copy path", "Path"));
+  #copy = el("button", { type: "button", hidden: true }, ...short("Copy path", "Path"));
   #row: Row | null = null;
 
   constructor(hearing: Hearing, onToggle: () => void, onOpen: () => void, onCopied: (text: string) => void) {

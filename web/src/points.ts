@@ -24,10 +24,10 @@ void main() {
   gl_FragColor = vec4(shade.rgb * shade.a * edge, shade.a * edge);
 }`;
 
-/** How large a dot is, in pixels of the screen: smaller where there are many, larger close up. */
-export function dotSize(count: number, zoomed: number): number {
+/** How large a dot is, in pixels of the screen: smaller where there are many on little room, larger close up. */
+export function dotSize(count: number, zoomed: number, width: number): number {
   const base = count > 200_000 ? 2 : count > 20_000 ? 3 : count > 2000 ? 5 : 8;
-  return Math.min(14, base * Math.max(1, Math.sqrt(zoomed) * 0.8));
+  return Math.min(14, base * Math.max(0.55, Math.min(1, width / 700)) * Math.max(1, Math.sqrt(zoomed) * 0.8));
 }
 
 export class Points {

@@ -51,7 +51,7 @@ export class QueryBar {
     this.#box.addEventListener("keydown", (event) => this.#onKey(event));
     this.#file = el("input", { type: "file", accept: "audio/*,video/*", hidden: true });
     this.#file.addEventListener("change", () => this.#choose());
-    const choose = el("button", { type: "button", title: "Or drop a file anywhere on the page", aria: { label: "Choose a sound" } }, ...short("Choose a sound", "File"));
+    const choose = el("button", { type: "button", title: "Or drop a file anywhere on the page" }, ...short("Choose a sound", "File"));
     choose.addEventListener("click", () => this.choose());
     this.#library.addEventListener("click", () => events.onLibrary());
     const record = el("button", { type: "button", title: "Search with a sound from the microphone" }, "Record");
