@@ -1,145 +1,211 @@
 """Which index when: ours and the peers on PyPI, at equal recall, on the same vectors.
 
-    python bench/index.py [--data clustered real] [--n 200000] [--threads 1] [--peers exact forest annoy]
-    python bench/index.py --smoke        a small run that writes nothing
+    SOUNDKIN_DATA=... python bench/index.py                  all of it: half an hour on two cores
+    python bench/index.py --only growth reopening            parts of it, the others stay
+    python bench/index.py --sizes 20000 --dry                a small run that writes nothing
 
-Each peer runs in a process of its own (peak memory, and libraries that do not bear each other).
-Recall@10 is counted by distance, as ann-benchmarks does. "Single" asks one query a call, "batch"
-all 1,000 in one. Real vectors need the folder of sound in SOUNDKIN_DATA. A peer that is not
-installed is named and left out: `pip install annoy faiss-cpu hnswlib voyager usearch pynndescent`.
+Parts: tables, growth, selections, reopening, compiling, trees, tree. Each is written into its
+section of RESULTS.md as soon as it is there. Vectors are made once and kept in `--folder`; making
+the real ones, from the sounds in SOUNDKIN_DATA, takes minutes, which are counted apart.
+
+The peers are no dependencies of Soundkin:
+`pip install annoy faiss-cpu hnswlib voyager usearch pynndescent` (into the environment that runs
+this, or into another with NumPy and Numba, named by `--peer-python`). One that is not installed is
+named and left out; so is one that takes longer than `--limit` seconds, and the slow builders above
+200,000 vectors. Each runs in a process of its own (peak memory, and libraries that do not bear each
+other). Recall@10 is counted by distance, as ann-benchmarks does. It is built with all cores;
+"single" asks one query a call with one thread, "batch" all in one call with one thread, "shared"
+the same with all cores.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
-import subprocess
+import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import index_parts
+from index_data import prepare
+from index_peers import PEERS, SLOW, SLOW_ABOVE
+from index_plot import draw
+from index_run import run
+from results import machine, table, write_section
+
 FLOORS = (0.90, 0.95, 0.97)
-ASKED = 300
-SUMMARY = "Queries/s of one query a call / all in one call, at the cheapest effort of at least that recall."
+NAMES = ("tables", "growth", "selections", "reopening", "compiling", "trees", "tree")
+SUMMARY = (
+    "Queries/s at the cheapest effort of at least that recall@10: single / batch / shared (one query a call "
+    "and one thread; all in one call and one thread; all in one call and all cores). Build s: wall clock with "
+    "all cores (CPU seconds). Peak MB: beyond the vectors themselves."
+)
 
 
-def one(peer: str, home: Path, threads: int) -> dict:
-    """Build and ask one peer in this process."""
-    from index_peers import PEERS, limit_threads
-
-    limit_threads(threads)
-    import numpy as np
-    from index_data import recall
-
-    X, Q, true = (np.load(home / f"{name}.npy") for name in ("vectors", "queries", "true"))
-    PEERS[peer](X[:2000], threads)  # compiled code is loaded, libraries are imported
-    before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    started = time.perf_counter()
-    built = PEERS[peer](X, threads)
-    build_s = time.perf_counter() - started
-    rows = []
-    for effort in built.efforts:
-        built.ask(Q[:20], effort)
-        started = time.perf_counter()
-        ids = built.ask(Q, effort)
-        batch = len(Q) / (time.perf_counter() - started)
-        started = time.perf_counter()
-        for q in Q[:ASKED]:
-            built.ask(q[None], effort)
-        single = min(ASKED, len(Q)) / (time.perf_counter() - started)
-        found = recall(ids, X, Q, true)
-        rows.append({"effort": str(effort), "recall": found, "single": single, "batch": batch})
-        if found > 0.985:
-            break
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    with tempfile.TemporaryDirectory() as folder:
-        size_mb = built.save(Path(folder) / "index") / 1e6
-    return {
-        "peer": peer,
-        "build_s": build_s,
-        "size_mb": size_mb,
-        "peak_mb": peak_mb - before_mb,
-        "rows": rows,
-    }
-
-
-def run(peer: str, home: Path, threads: int) -> dict | None:
-    """The same in a process of its own; None, and a word why, when it cannot."""
-    command = [sys.executable, __file__, "--one", peer, str(home), "--threads", str(threads)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        print(f"{peer}: left out ({(done.stderr.strip().splitlines() or ['it crashed'])[-1]})")
-        return None
-    result = json.loads(done.stdout.splitlines()[-1])
-    print(
-        peer,
-        [(round(r["recall"], 3), round(r["single"]), round(r["batch"])) for r in result["rows"]],
-    )
-    return result
-
-
-def line(result: dict) -> list[object]:
+def row(result: dict) -> list[object]:
     """One row of the table."""
-    cells: list[object] = [
-        result["peer"],
-        f"{result['build_s']:.1f}",
-        f"{result['size_mb']:.0f}",
-        f"{result['peak_mb']:.0f}",
-    ]
+    build = f"{result['build_s']:.1f} ({result['build_cpu_s']:.1f})"
+    cells: list[object] = [result["peer"], build]
+    cells += [f"{result['size_mb']:.0f}", f"{result['peak_mb']:.0f}"]
     for floor in FLOORS:
-        good = [row for row in result["rows"] if row["recall"] >= floor]
-        best = max(good, key=lambda row: row["batch"]) if good else None
-        cells.append(
-            f"{best['single']:,.0f} / {best['batch']:,.0f} ({best['recall']:.3f})" if best else "-"
-        )
+        best = fastest(result, floor, "batch")
+        if best is None:
+            cells.append("-")
+            continue
+        shared = f"{best['shared']:,.0f}" if best["shared"] else "-"
+        speeds = f"{best['single']:,.0f} / {best['batch']:,.0f} / {shared}"
+        cells.append(f"{speeds} ({best['recall']:.3f})")
     return cells
 
 
+def fastest(result: dict, floor: float, how: str) -> dict | None:
+    """The effort that reaches the floor with the most queries a second."""
+    good = [row for row in result["rows"] if row["recall"] >= floor]
+    return max(good, key=lambda row: row[how]) if good else None
+
+
+def against(results: list[dict], ours: str, peers: tuple[str, ...], what: str) -> str:
+    """How our index stands beside the fastest of its peers, at each floor."""
+    own = next((r for r in results if r["peer"] == ours), None)
+    others = [r for r in results if r["peer"].startswith(peers)]
+    said = []
+    for floor in FLOORS:
+        for how in ("single", "batch"):
+            best = own and fastest(own, floor, how)
+            rivals = [(found[how], r["peer"]) for r in others if (found := fastest(r, floor, how))]
+            if best and rivals:
+                speed, name = max(rivals)
+                said.append(f"{best[how] / speed:.2f}x at {floor:.2f} {how} ({name})")
+    return f"{ours} against {what}: " + ("; ".join(said) or "nothing to compare") + "."
+
+
+def tabled(kind: str, n: int, given: argparse.Namespace) -> tuple[str, list[dict]]:
+    """All indexes on one set of vectors: text and results."""
+    started = time.perf_counter()
+    home = prepare(kind, n, given.folder)
+    made_s = time.perf_counter() - started
+    wanted = [p for p in PEERS if given.peers is None or p.startswith(tuple(given.peers))]
+    slow = [name for name in wanted if n > SLOW_ABOVE and name in SLOW]
+    for name in slow:
+        print(f"{name}: left out above {SLOW_ABOVE:,} vectors", flush=True)
+    results = []
+    for name in wanted:
+        python = sys.executable if name.split(",")[0] in OURS else given.peer_python
+        if name not in slow and (result := run(name, home, given.cores, python, given.limit)):
+            results.append(result)
+    columns = ["index", "build s", "file MB", "peak MB", *(f"recall >= {f:.2f}" for f in FLOORS)]
+    parts = [f"**{kind}, {n:,} vectors**", table(columns, [row(r) for r in results])]
+    parts.append(
+        " ".join(
+            [
+                against(
+                    results, "exact", ("faiss flat", "faiss SQ8", "usearch exact"), "exact search"
+                ),
+                against(
+                    results,
+                    "ann",
+                    ("faiss I", "faiss H", "hnsw", "voy", "use", "pynn", "annoy"),
+                    "all",
+                ),
+                against(results, "forest", ("annoy",), "Annoy"),
+            ]
+        )
+    )
+    if slow:
+        parts.append(f"Too slow to be built or asked at this size: {', '.join(slow)}.")
+    if made_s > 1:
+        print(f"{kind}, {n:,}: vectors made in {made_s:.0f} s", flush=True)
+    if not given.dry:
+        picture = draw(results, f"{kind}, {n:,} vectors", f"index-{kind}-{n}")
+        parts.append(f"![queries a second against recall](pictures/{picture})")
+    return "\n\n".join(parts), results
+
+
+OURS = ("exact", "ann", "forest")
+
+
 def main() -> None:
-    """Run what is asked for; write the section unless it is a smoke run."""
+    """Run what is asked for, and write each part when it is there."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", nargs="+", default=["clustered", "real"])
-    parser.add_argument("--n", type=int, nargs="+", default=[200_000])
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument(
+        "--data", nargs="+", choices=("clustered", "real"), default=["clustered", "real"]
+    )
+    parser.add_argument(
+        "--sizes",
+        type=int,
+        nargs="+",
+        default=None,
+        help="default 200,000, and 1,000,000 clustered",
+    )
     parser.add_argument("--peers", nargs="+", default=None, help="beginnings of names; default all")
+    parser.add_argument(
+        "--peer-python", default=sys.executable, help="interpreter that has the peers"
+    )
+    parser.add_argument("--limit", type=float, default=300, help="seconds that one index may take")
+    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
     parser.add_argument(
         "--folder", type=Path, default=Path(tempfile.gettempdir()) / "soundkin-bench"
     )
     parser.add_argument("--note", default="", help="a sentence for the head of the section")
-    parser.add_argument("--smoke", action="store_true")
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--dry", action="store_true", help="print, do not write")
     given = parser.parse_args()
-    if given.one:
-        print(json.dumps(one(given.one[0], Path(given.one[1]), given.threads)))
-        return
-    from index_data import prepare
-    from index_peers import PEERS
-    from index_plot import draw
-    from results import machine, table, write_section
+    if "real" in given.data and "SOUNDKIN_DATA" not in os.environ:
+        print("real vectors are left out: set SOUNDKIN_DATA to a folder of sounds", flush=True)
+        given.data.remove("real")
+    given.folder.mkdir(parents=True, exist_ok=True)
+    index_parts.DRY = given.dry
+    sizes = given.sizes or [200_000]
+    sets = [(kind, n) for n in sizes for kind in given.data]
+    if given.sizes is None and "clustered" in given.data:
+        sets.append(("clustered", 1_000_000))
+    kept = given.folder / "parts.json"
+    whole = set(given.only) == set(NAMES)
+    parts: dict[str, str] = {}
+    if kept.exists() and not whole:
+        parts = json.loads(kept.read_text(encoding="utf-8"))
+    head = f"`python bench/index.py`: {machine(given.cores)} {given.note}".strip()
 
-    if given.smoke:
-        given.data, given.n = ["clustered"], [3000]
-    wanted = [name for name in PEERS if given.peers is None or name.startswith(tuple(given.peers))]
-    columns = ["index", "build s", "file MB", "peak MB", *(f"recall >= {f:.2f}" for f in FLOORS)]
-    parts = []
-    for kind in given.data:
-        for n in given.n:
-            home = prepare(kind, n, given.folder)
-            results = [r for peer in wanted if (r := run(peer, home, given.threads))]
-            title = f"**{kind}, {n:,} vectors, {given.threads} thread(s)**"
-            parts += [title, table(columns, [line(r) for r in results])]
-            if not given.smoke:
-                picture = draw(results, f"{kind}, {n:,} vectors", f"index-{kind}-{n}")
-                parts += [f"![queries a second against recall](pictures/{picture})"]
-    body = "\n\n".join(
-        [f"`python bench/index.py`: {machine(given.threads)} {given.note}", SUMMARY, *parts]
-    )
-    if given.smoke:
-        print(body)
-    else:
-        write_section("Indexes", body)
+    def keep(name: str, text: str) -> None:
+        parts[name] = text
+        if given.dry:
+            print(text, flush=True)
+            return
+        kept.write_text(json.dumps(parts), encoding="utf-8")
+        write_section("Indexes", "\n\n".join([head, SUMMARY, *parts.values()]))
+
+    largest = max(n for _, n in sets)
+    home_of_trees = ("real" if "real" in given.data else "clustered", sizes[0])
+    results: dict[tuple[str, int], list[dict]] = {}
+    steps = {
+        "growth": lambda: index_parts.growth(given.folder, grown(largest)),
+        "selections": lambda: index_parts.selections(given.folder, sets),
+        "reopening": lambda: index_parts.reopening(given.folder, largest),
+        "compiling": index_parts.compiling,
+        "trees": lambda: index_parts.accuracy(
+            given.folder, *home_of_trees, results.get(home_of_trees, []), given
+        ),
+        "tree": lambda: index_parts.one_tree(given.folder, *home_of_trees),
+    }
+    begun = time.perf_counter()
+    if "tables" in given.only:
+        for kind, n in sets:
+            text, results[kind, n] = tabled(kind, n, given)
+            keep(f"table-{kind}-{n}", text)
+    for name in (name for name in NAMES[1:] if name in given.only):
+        started = time.perf_counter()
+        keep(name, steps[name]())
+        print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
+    print(f"in all {(time.perf_counter() - begun) / 60:.1f} minutes", flush=True)
+
+
+def grown(largest: int) -> tuple[int, ...]:
+    """The sizes of the growth: three doublings up to the largest."""
+    return tuple(largest // 2**power for power in (3, 2, 1, 0))
 
 
 if __name__ == "__main__":

@@ -17,27 +17,27 @@ K = 10
 
 @dataclass
 class Built:
-    """A built index: `ask(Q, effort)` -> ids; `save(path)` -> bytes on disk."""
+    """A built index: `ask(Q, effort, threads)` -> ids; `save(path)` -> bytes on disk."""
 
     efforts: Iterable[Any]
-    ask: Callable[[np.ndarray, Any], np.ndarray]
+    ask: Callable[[np.ndarray, Any, int], np.ndarray]
     save: Callable[[Path], int]
+    shares: bool = True
+    """Whether a batch may be divided among threads."""
 
 
 def ours(kind: str, **settings):
     def build(X: np.ndarray, threads: int) -> Built:
         from soundkin.index import build as build_index
 
-        if kind != "exact":
-            settings["threads"] = threads
-        index = build_index(kind, X, **settings)
+        given = settings if kind == "exact" else {**settings, "threads": threads}
+        index = build_index(kind, X, **given)
 
         def save(path: Path) -> int:
             index.save(path)
             return path.stat().st_size
 
-        extra = {} if kind == "exact" else {"threads": threads}
-        return Built(index.ladder(), lambda Q, e: index.query(Q, K, **e, **extra)[0], save)
+        return Built(index.ladder(), lambda Q, e, t: index.query(Q, K, **e, threads=t)[0], save)
 
     return build
 
@@ -52,14 +52,14 @@ def annoy(n_trees: int):
             index.add_item(i, x)
         index.build(n_trees, n_jobs=threads)
 
-        def ask(Q: np.ndarray, effort: int) -> np.ndarray:
+        def ask(Q: np.ndarray, effort: int, _: int) -> np.ndarray:
             return padded(index.get_nns_by_vector(q, K, search_k=effort) for q in Q)
 
         def save(path: Path) -> int:
             index.save(str(path))
             return path.stat().st_size
 
-        return Built([250 * 2**i for i in range(9)], ask, save)
+        return Built([int(250 * 2 ** (i / 2)) for i in range(17)], ask, save, shares=False)
 
     return build
 
@@ -77,7 +77,8 @@ def faiss_index(description: str, efforts: list[int], name: str, wanted: int = K
         index.train(X)
         index.add(X)
 
-        def ask(Q: np.ndarray, effort: int) -> np.ndarray:
+        def ask(Q: np.ndarray, effort: int, threads: int) -> np.ndarray:
+            faiss.omp_set_num_threads(threads)
             if name:
                 faiss.ParameterSpace().set_index_parameter(index, name, effort)
             _, ids = index.search(Q, wanted)
@@ -104,7 +105,7 @@ def hnswlib(X: np.ndarray, threads: int) -> Built:
     index.set_num_threads(threads)
     index.add_items(X)
 
-    def ask(Q: np.ndarray, effort: int) -> np.ndarray:
+    def ask(Q: np.ndarray, effort: int, threads: int) -> np.ndarray:
         index.set_ef(effort)
         return index.knn_query(Q, K, num_threads=threads)[0].astype(np.int64)
 
@@ -112,7 +113,7 @@ def hnswlib(X: np.ndarray, threads: int) -> Built:
         index.save_index(str(path))
         return path.stat().st_size
 
-    return Built([10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512], ask, save)
+    return Built(QUEUES, ask, save)
 
 
 def voyager(X: np.ndarray, threads: int) -> Built:
@@ -121,14 +122,14 @@ def voyager(X: np.ndarray, threads: int) -> Built:
     index = library.Index(library.Space.Cosine, X.shape[1], M=16, ef_construction=100)
     index.add_items(X, num_threads=threads)
 
-    def ask(Q: np.ndarray, effort: int) -> np.ndarray:
+    def ask(Q: np.ndarray, effort: int, threads: int) -> np.ndarray:
         return index.query(Q, K, num_threads=threads, query_ef=effort)[0].astype(np.int64)
 
     def save(path: Path) -> int:
         index.save(str(path))
         return path.stat().st_size
 
-    return Built([10, 16, 32, 64, 128, 256, 512], ask, save)
+    return Built(QUEUES, ask, save)
 
 
 def usearch(exact: bool):
@@ -137,7 +138,7 @@ def usearch(exact: bool):
 
         if exact:
 
-            def scan(Q: np.ndarray, _: int) -> np.ndarray:
+            def scan(Q: np.ndarray, _: int, threads: int) -> np.ndarray:
                 found = search(X, Q, K, MetricKind.IP, exact=True, threads=threads)
                 return np.asarray(found.keys).reshape(len(Q), K).astype(np.int64)
 
@@ -145,7 +146,7 @@ def usearch(exact: bool):
         index = Index(ndim=X.shape[1], metric="cos", dtype="f16", connectivity=16)
         index.add(np.arange(len(X)), X, threads=threads)
 
-        def ask(Q: np.ndarray, effort: int) -> np.ndarray:
+        def ask(Q: np.ndarray, effort: int, threads: int) -> np.ndarray:
             index.expansion_search = effort
             found = index.search(Q, K, threads=threads)
             return np.asarray(found.keys).reshape(len(Q), K).astype(np.int64)
@@ -154,7 +155,7 @@ def usearch(exact: bool):
             index.save(str(path))
             return path.stat().st_size
 
-        return Built([10, 16, 32, 64, 128, 256, 512], ask, save)
+        return Built(QUEUES, ask, save)
 
     return build
 
@@ -165,7 +166,7 @@ def pynndescent(X: np.ndarray, threads: int) -> Built:
     index = library.NNDescent(X, metric="dot", n_jobs=threads, random_state=1)
     index.prepare()
 
-    def ask(Q: np.ndarray, effort: float) -> np.ndarray:
+    def ask(Q: np.ndarray, effort: float, _: int) -> np.ndarray:
         return index.query(Q, K, epsilon=effort)[0].astype(np.int64)
 
     def save(path: Path) -> int:
@@ -174,21 +175,20 @@ def pynndescent(X: np.ndarray, threads: int) -> Built:
         path.write_bytes(pickle.dumps(index))
         return path.stat().st_size
 
-    return Built([0.0, 0.05, 0.1, 0.2, 0.3, 0.4], ask, save)
+    return Built([0.0, 0.05, 0.1, 0.2, 0.3, 0.4], ask, save, shares=False)
 
 
 def padded(lines: Iterable[list[int]]) -> np.ndarray:
     return np.array([(line + [-1] * K)[:K] for line in lines], np.int64)
 
 
-PROBES = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256]
-QUEUES = [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512]
+PROBES = [1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 256]
+QUEUES = [10, 16, 24, 32, 36, 40, 48, 56, 64, 96, 128, 192, 256, 512]
 PEERS = {
     "exact": ours("exact"),
     "forest": ours("forest"),
     "forest, 32 trees": ours("forest", n_trees=32),
     "ann": ours("ann", target=0.0),
-    "ann, graph": ours("ann", method="hnsw-sq8", target=0.0),
     "faiss flat": faiss_index("Flat", [0], ""),
     "faiss SQ8 scan": faiss_index("SQ8", [0], "", 40),
     "faiss IVF-SQ8": faiss_index("IVF{lists},SQ8", PROBES, "nprobe", 40),
@@ -203,6 +203,19 @@ PEERS = {
     "usearch exact": usearch(exact=True),
     "pynndescent": pynndescent,
 }
+
+
+SLOW = {
+    "hnswlib",
+    "voyager",
+    "usearch f16",
+    "usearch exact",
+    "pynndescent",
+    "annoy, 16 trees",
+    "annoy, 64 trees",
+}
+"""Left out above `SLOW_ABOVE` vectors: minutes to build, or to ask."""
+SLOW_ABOVE = 200_000
 
 
 def limit_threads(threads: int) -> None:

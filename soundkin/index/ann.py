@@ -257,7 +257,7 @@ class AnnIndex:
 
     def stats(self) -> dict[str, object]:
         """Kind, counts, bytes, settings and what `tune` measured."""
-        parts = [*self._lists, self._vectors, self._alive]
+        parts: list[npt.NDArray[Any]] = [*self._lists, self._vectors, self._alive]
         return {
             "kind": self.kind,
             "space_id": self.space_id,
@@ -352,7 +352,7 @@ def _lists(vectors: Floats, n_lists: int, seed: int, threads: int) -> tuple[List
         centres, numbers = _centres(vectors, max(1, min(n_lists, n // 39)), seed, threads)
     centre_codes, centre_scales, _ = quantise(centres)
     halves = (np.einsum("ij,ij->i", centres, centres) / 2).astype(np.float32)
-    empty = Lists(centre_codes, centre_scales, halves, *[_NONE] * 3, codes, scales, _NONE)
+    empty = Lists(centre_codes, centre_scales, halves, _NONE, _NONE, _NONE, codes, scales, _NONE)
     return grouped(empty, numbers, codes, scales, np.arange(n, dtype=np.int32)), error
 
 

@@ -13,12 +13,13 @@ edit here remove the cached files of the modules that import this one.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -107,7 +108,7 @@ def likely_error(error: float, dim: int) -> float:
     >>> likely_error(0.01, 100)
     0.004
     """
-    return error * min(1.0, 4.0 / max(dim, 1) ** 0.5)
+    return error * min(1.0, 4.0 / math.sqrt(max(dim, 1)))
 
 
 def writeable(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -127,7 +128,7 @@ class _Same:
         self.__array_interface__ = {**array.__array_interface__, "data": (place, False)}
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def dot_at(_: Any, codes: Any, row: Any, query: Any) -> Any:  # noqa: ANN401 - Numba's types
     """Row `row` of int8 codes (n, width) times a query (width,), int16 or int8: an int32, exact.
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ from soundkin.index.vectors import (
 
 if TYPE_CHECKING:
     from soundkin.index import Floats, Ids, Selection
+    from soundkin.index.coded import Coded
 
 SLACK, SLACK_PER_DIM = 1e-6, 6e-8
 """More than a float32 score of unit vectors is ever wrong by: dim x eps / 2, and rounding."""
@@ -43,8 +45,6 @@ GATHER_BELOW = 0.15
 """A selection of less than this part of the items is gathered, not masked."""
 CODED_BYTES = 4 << 20
 """More bytes of vectors than these get codes; fewer are scored sooner than Numba is imported."""
-SHARED_ROWS = 1 << 18
-"""So many rows at least are one thread's share."""
 EFFORT = ("threads",)
 FEW = 4
 """So many queries are multiplied one by one; more as a matrix."""
@@ -52,14 +52,6 @@ CACHED_ROWS = 2048
 """Rows that stay in the cache while a few queries take turns."""
 POOL_ROWS = 1 << 16
 """Candidates measured at once."""
-
-
-class Coded(NamedTuple):
-    """The codes of all vectors, perhaps with room behind them, and the longest error of one."""
-
-    codes: npt.NDArray[np.int8]
-    scales: npt.NDArray[np.float32]
-    error: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +87,16 @@ class ExactIndex:
         """See :func:`soundkin.index.build`; nothing here is random, so `seed` is not used."""
         vectors = as_unit_vectors(X)
         alive = np.ones(len(vectors), np.bool_)
-        return cls(_State(vectors, alive, len(vectors), _coded(vectors)), space_id, {})
+        coded = _coding().coded(vectors) if vectors.nbytes > CODED_BYTES else None
+        return cls(_State(vectors, alive, len(vectors), coded), space_id, {})
 
     @classmethod
     def from_arrays(cls, header: Header, arrays: Arrays) -> ExactIndex:
         """The index as it was saved, its vectors memory-mapped."""
         alive, coded = arrays["alive"], None
         if "codes" in arrays:
-            coded = Coded(arrays["codes"], arrays["scales"], float(header.settings["error"]))
+            error = float(header.settings["error"])
+            coded = _coding().Coded(arrays["codes"], arrays["scales"], error)
         state = _State(arrays["vectors"], alive, int(np.count_nonzero(alive)), coded)
         return cls(state, header.space_id, header.settings["tuned"])
 
@@ -146,7 +140,8 @@ class ExactIndex:
                 self._owned = True
             self._room[start:end] = rows
             alive = np.concatenate([old.alive, np.ones(len(rows), np.bool_)])
-            self._coded = _longer(self._coded, self._room[:end], start)
+            if self._coded is not None or self._room[:end].nbytes > CODED_BYTES:
+                self._coded = _coding().longer(self._coded, self._room[:end], start)
             self._state = _State(self._room[:end], alive, old.n_alive + len(rows), self._coded)
         return np.arange(start, end, dtype=np.int64)
 
@@ -176,9 +171,12 @@ class ExactIndex:
         state, k = self._state, check_k(k)
         queries = as_unit_vectors(Q, dim=state.vectors.shape[1], what="query vectors")
         if state.coded is not None:
-            allowed, n_allowed = as_allowed(mask, state.alive, state.n_alive)
             threads = int(effort.get("threads", 0)) or os.cpu_count() or 1
-            return _scan(state, queries, k, allowed, n_allowed, threads)
+            allowed, n_allowed = as_allowed(mask, state.alive, state.n_alive)
+            answer: tuple[Ids, Floats] = _coding().scanned(
+                state.coded, state.vectors, queries, k, allowed, n_allowed, threads
+            )
+            return answer
         chosen = as_selection(mask, state.alive, state.n_alive)
         n = len(state.vectors)
         ids = np.full((len(queries), k), -1, np.int64)
@@ -251,78 +249,9 @@ class ExactIndex:
         }
 
 
-def _coded(vectors: npt.NDArray[np.float32]) -> Coded | None:
-    """Codes for all vectors; None where they would not pay."""
-    if vectors.nbytes <= CODED_BYTES:
-        return None
-    from soundkin.index.codes import quantise
-
-    return Coded(*quantise(vectors))
-
-
-def _longer(old: Coded | None, vectors: npt.NDArray[np.float32], start: int) -> Coded | None:
-    """Codes with room, those of the rows from `start` on put in; all, where there were none."""
-    if old is None:
-        return _coded(vectors)
-    from soundkin.index.codes import quantise
-    from soundkin.index.planting import grown
-
-    codes, scales, error = quantise(vectors[start:])
-    return Coded(
-        grown(old.codes, start, codes), grown(old.scales, start, scales), max(error, old.error)
-    )
-
-
-def _scan(
-    state: _State,
-    queries: npt.NDArray[np.float32],
-    k: int,
-    allowed: npt.NDArray[np.bool_] | None,
-    n_allowed: int,
-    threads: int,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Exact search by codes: a large table divided among threads, else the queries."""
-    from soundkin.index.codes import writeable
-    from soundkin.index.nearest import scan
-    from soundkin.index.shared import divided
-
-    coded, vectors = state.coded, writeable(state.vectors)
-    n, rows, passed = len(vectors), _NO_ROWS, _ALL if allowed is None else allowed
-    if coded is None:
-        raise AssertionError("scanned without codes")
-    if allowed is not None and n_allowed < GATHER_BELOW * n:
-        rows, passed = np.flatnonzero(allowed).astype(np.int32), _ALL
-        n = len(rows)
-    parts = max(1, min(threads, n // SHARED_ROWS)) if len(queries) < threads else 1
-    found = np.empty((parts, len(queries), k), np.int64)
-    near = np.empty((parts, len(queries), k), np.float32)
-    codes, scales, error = coded
-
-    def part(
-        low: int, high: int, Q: npt.NDArray[np.float32], i: npt.NDArray[Any], d: npt.NDArray[Any]
-    ) -> None:
-        scan(vectors, codes, scales, rows, _NO_ROWS, low, high, passed, Q, error, i, d)
-
-    if parts == 1:
-        by_query = min(threads, len(queries) * n // SHARED_ROWS)
-        divided(lambda *given: part(0, n, *given), by_query, queries, found[0], near[0])
-        return found[0], near[0]
-    edges = np.linspace(0, n, parts + 1).astype(np.int64)
-
-    def of_range(low: Any, high: Any, i: npt.NDArray[Any], d: npt.NDArray[Any]) -> None:  # noqa: ANN401
-        part(int(low[0]), int(high[0]), queries, i[0], d[0])
-
-    divided(of_range, parts, edges[:-1], edges[1:], found, near)
-    return _merged(found, near, k)
-
-
-def _merged(
-    found: npt.NDArray[np.int64], near: npt.NDArray[np.float32], k: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """The k nearest of each query from several parts' answers (parts, m, k)."""
-    ids, distances = np.concatenate(list(found), axis=1), np.concatenate(list(near), axis=1)
-    order = np.lexsort((ids, distances), axis=1)[:, :k]
-    return np.take_along_axis(ids, order, axis=1), np.take_along_axis(distances, order, axis=1)
+def _coding() -> Any:  # noqa: ANN401 - a module
+    """What needs Numba, imported when an index is large enough."""
+    return import_module("soundkin.index.coded")
 
 
 def search(
@@ -410,8 +339,7 @@ class _Pool:
             self._floor[row] = max(self._floor[row], 1.0 - near[first[-1]] - self._slack)
 
 
-_NO_IDS, _NO_ROWS = np.empty(0, np.int64), np.empty(0, np.int32)
-_ALL = np.empty(0, np.bool_)
+_NO_IDS = np.empty(0, np.int64)
 
 
 def _score(

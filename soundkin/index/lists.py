@@ -139,8 +139,8 @@ def append(lists, first, last, X):
 
 
 @compiled
-def list_of_each_row(lists, n, numbers):
-    """The number of the list of each of `n` rows, into `numbers` (n,)."""
+def list_of_each_row(lists, numbers):
+    """The number of each row's list, into `numbers` (n,)."""
     for number in range(len(lists.centres)):
         for row in range(lists.starts[number], lists.starts[number + 1]):
             numbers[row] = number
@@ -153,7 +153,7 @@ def list_of_each_row(lists, n, numbers):
 def regroup(lists: Lists, n: int) -> Lists:
     """The same lists with every one of the `n` rows in its list's place."""
     numbers = np.empty(n, np.int32)
-    list_of_each_row(lists, n, numbers)
+    list_of_each_row(lists, numbers)
     return grouped(lists, numbers, lists.codes[:n], lists.scales[:n], lists.ids_of_rows[:n])
 
 

@@ -123,7 +123,9 @@ def rows_allowed(allowed, rows_of_ids, rows):
 
 
 @compiled
-def scan(vectors, codes, scales, rows, items, low, high, allowed, Q, error, ids, distances):
+def scan(  # noqa: C901 - one pass, written out
+    vectors, codes, scales, rows, items, low, high, allowed, Q, error, ids, distances
+):
     """Exactly the nearest of a range of rows, for each query, into `ids` and `distances` (m, k).
 
     Looked at are the places low..high of `rows` - of the table itself where `rows` is empty - and

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundkin.index import build, load
+from soundkin.index import coded as coded_module
 from soundkin.index import exact as exact_module
+from soundkin.index.codes import compiled, dot_at, narrow, quantise, slack_of
 from tests.index.clouds import duplicated, plain_search, uniform
 
 
@@ -95,3 +97,53 @@ def test_opened_vectors_are_mapped_not_read(tmp_path):
     assert not vectors.flags.owndata
     with pytest.raises(ValueError, match="read-only"):
         vectors[0] = 1.0
+
+
+@pytest.mark.parametrize("m", [1, 5])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("kind", ["apart", "copies", "all equal", "frozen"])
+def test_by_codes_the_answer_is_the_same(monkeypatch, m, threads, kind):
+    X = uniform(6000, 20) if kind in ("apart", "frozen") else duplicated(6000, 20)
+    X = np.repeat(X[:1], 6000, axis=0) if kind == "all equal" else X
+    if kind == "frozen":
+        X.flags.writeable = False
+    Q = np.concatenate([X[:1], uniform(m, 20, seed=1)])[:m]
+    mask = np.random.default_rng(0).random(6000)
+    expected = [build("exact", X).query(Q, 12, mask=mask < part) for part in (0.01, 0.5, 2.0)]
+    monkeypatch.setattr(exact_module, "CODED_BYTES", 0)
+    monkeypatch.setattr(coded_module, "SHARED_ROWS", 1000)
+    index = build("exact", X)
+    for part, (ids, distances) in zip((0.01, 0.5, 2.0), expected, strict=True):
+        found, near = index.query(Q, 12, mask=mask < part, threads=threads)
+        np.testing.assert_array_equal(found, ids)
+        np.testing.assert_array_equal(near, distances)
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(1, 40), dim=st.integers(1, 70), seed=st.integers(0, 2**16))
+def test_a_product_of_codes_is_a_whole_number_and_near(n, dim, seed):
+    X, Q = uniform(n, dim, seed), uniform(3, dim, seed + 1)
+    codes, scales, error = quantise(X)
+    queries, units = narrow(Q, codes.shape[1])
+    for i, (q, unit) in enumerate(zip(queries, units, strict=True)):
+        for row in range(n):
+            whole = first_dot(codes, row, q)
+            assert whole == sum(int(a) * int(b) for a, b in zip(codes[row], q, strict=True))
+            true = float(X[row].astype(np.float64) @ Q[i].astype(np.float64))
+            slack = slack_of(error, unit, dim)
+            assert abs(whole * float(scales[row]) * float(unit) - true) <= slack
+
+
+def test_the_largest_products_stay_within_32_bits():
+    for dim in (16, 1024, 4096):
+        X = np.full((1, dim), dim**-0.5, np.float32)
+        codes, scales, _ = quantise(X)
+        queries, units = narrow(X, dim)
+        whole = first_dot(codes, 0, queries[0])
+        assert 2**25 < whole < 2**31
+        assert whole * float(scales[0]) * float(units[0]) == pytest.approx(1.0, abs=1e-3)
+
+
+@compiled
+def first_dot(codes, row, q):
+    return dot_at(codes, row, q)

@@ -7,7 +7,7 @@ import pytest
 
 from soundkin import index as index_module
 from soundkin.errors import InputError
-from soundkin.index import KINDS, ann, build, choose, load
+from soundkin.index import KINDS, build, choose, load
 from soundkin.index.blend import blend
 from soundkin.index.graph import knn_graph
 from soundkin.index.tuning import recall, tune
