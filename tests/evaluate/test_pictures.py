@@ -19,7 +19,7 @@ from soundkin.evaluate.probe import knn_probe
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(st.integers(0, 10**6), st.floats(2, 6))
 def test_every_row_has_the_perplexity_asked_for(seed, perplexity):
     rng = np.random.default_rng(seed)
