@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,8 @@ def train_space(
     two spaces, its voice and its content, and what `soundkin swap` speaks with.
     """
     chosen, out = load_recipe(recipe, changes), Path(out)
-    console = console or Console(stderr=True)
+    # of several processes (torchrun) only the first speaks
+    console = console or Console(stderr=True, quiet=os.environ.get("RANK", "0") != "0")
     with progress_line(chosen, console) as listen:
         state = train(
             chosen,

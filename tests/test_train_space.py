@@ -55,6 +55,7 @@ def test_autodecompose_gives_a_voice_and_a_content(tmp_path, monkeypatch):
 
     installed = []
     monkeypatch.setattr("soundkin.train_space.export_space", note)
+    monkeypatch.setattr("soundkin.train_space.export_swap", lambda model, file, *, windows: file)
     monkeypatch.setattr("soundkin.train_space.install", installed.append)
     folder = labelled_folder(tmp_path / "sound", each=2)
     changes = ["encoder.size=dense", "encoder.dim=4", "run.batch=4"]
@@ -66,7 +67,7 @@ def test_autodecompose_gives_a_voice_and_a_content(tmp_path, monkeypatch):
         "autodecompose-voice.json",
         "autodecompose-content.json",
     ]
-    assert installed == files
+    assert installed == [*files, tmp_path / "out" / "autodecompose.swap"]
     assert written == [
         ("autodecompose-voice.json", "voice", 4),
         ("autodecompose-content.json", "content", 4),
