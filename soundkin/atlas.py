@@ -14,6 +14,7 @@ import zipfile
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -162,21 +163,33 @@ def make(
 
 def load(library: Library, space_id: str) -> Atlas | None:
     """Return the map that was last made in a space, None when there is none that can be read."""
+    path = _file(library, space_id)
     try:
-        with _file(library, space_id).open("rb") as file, np.load(file) as held:
-            about: dict[str, Any] = json.loads(held["about"].tobytes())
-            if about["format"] != FORMAT:
-                return None
-            return Atlas(
-                space_id=space_id,
-                **{name: held[name] for name in ("sounds", "sound", "seq", "places", "cluster")},
-                clusters=tuple(Cluster(**one) for one in about["clusters"]),
-                total=about["total"],
-                seed=about["seed"],
-                made_at=datetime.fromisoformat(about["made_at"]),
-            )
+        return _read(path, path.stat().st_mtime_ns, space_id)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, _written_at: int, space_id: str) -> Atlas | None:
+    """Read a map as it was written at one moment."""
+    with path.open("rb") as file, np.load(file) as held:
+        about: dict[str, Any] = json.loads(held["about"].tobytes())
+        if about["format"] != FORMAT:
+            return None
+        return Atlas(
+            space_id=space_id,
+            **{name: held[name] for name in ("sounds", "sound", "seq", "places", "cluster")},
+            clusters=tuple(Cluster(**one) for one in about["clusters"]),
+            total=about["total"],
+            seed=about["seed"],
+            made_at=datetime.fromisoformat(about["made_at"]),
+        )
+
+
+def missing(atlas: Atlas, look: Look) -> int:
+    """Return how many segments have come since the map was made."""
+    return max(int(np.count_nonzero(_drawable(look))) - atlas.total, 0)
 
 
 def current(library: Library, space: str | None = None) -> Atlas:
@@ -250,8 +263,7 @@ def _folder(snapshot: Snapshot, number: int) -> str:
 def _drawn(look: Look, most: int) -> tuple[npt.NDArray[np.int64], int]:
     """Return the rows that are drawn, and how many there are to draw from."""
     view = look.view
-    may = sounds_in(look.snapshot, None)[view.sound] & (view.segment >= 0)
-    rows = np.flatnonzero(may)
+    rows = np.flatnonzero(_drawable(look))
     total = len(rows)
     if total > most:
         seq = look.snapshot.segments["seq"][view.segment[rows]].astype(np.uint64)
@@ -259,6 +271,12 @@ def _drawn(look: Look, most: int) -> tuple[npt.NDArray[np.int64], int]:
         lot *= np.uint64(0xBF58476D1CE4E5B9)
         rows = np.sort(rows[np.argsort(lot ^ (lot >> np.uint64(29)), kind="stable")[:most]])
     return rows, total
+
+
+def _drawable(look: Look) -> npt.NDArray[np.bool_]:
+    """Return which rows belong to sounds that have a place."""
+    placed: npt.NDArray[np.bool_] = sounds_in(look.snapshot, None)[look.view.sound]
+    return placed & (look.view.segment >= 0)
 
 
 def _keys(look: Look) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

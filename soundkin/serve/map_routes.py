@@ -65,7 +65,7 @@ def the_map(serving: State, space: Space = None) -> MapOut:
         sounds=len(atlas.sounds),
         total=atlas.total,
         sampled=atlas.sampled,
-        missing=max(look.view.index.n - atlas.total, 0),
+        missing=maps.missing(atlas, look),
         seed=atlas.seed,
         bounds=(float(low[0]), float(low[1]), float(high[0]), float(high[1])),
         clusters=[ClusterOut.model_validate(cluster) for cluster in atlas.clusters],
@@ -110,8 +110,9 @@ def closeness(asked: ClosenessIn, library: Lib) -> Response:
 
 
 def _held(serving: Serving, space_id: str) -> maps.Atlas | None:
-    """Return the map of a space: the one just made, else the one in the library's cache."""
+    """Return the map of a space: the one in the library's cache, else the one just made."""
+    kept = maps.load(serving.library, space_id)
     made = serving.map.result
-    if made is not None and made.space_id == space_id:
+    if kept is None and made is not None and made.space_id == space_id:
         return made
-    return maps.load(serving.library, space_id)
+    return kept
