@@ -43,6 +43,10 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the table there too, as Markdown.")
     ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option("--pictures", help="Folder for the curves of locality, as SVG."),
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Processes.", show_default="one a core")
     ] = None,
@@ -60,8 +64,8 @@ def evaluate(
     from platformdirs import user_cache_path
 
     from soundkin.evaluate.datasets import read_datasets, with_tasks
+    from soundkin.evaluate.show import as_markdown, locality_pictures
     from soundkin.evaluate.subjects import subjects_of
-    from soundkin.evaluate.table import as_markdown
     from soundkin.evaluate.table import evaluate as measure
     from soundkin.shelf import installed_spaces
 
@@ -76,6 +80,10 @@ def evaluate(
     text = as_markdown(table)
     if out is not None:
         out.write_text(text, encoding="utf-8")
+    if pictures is not None:
+        pictures.mkdir(parents=True, exist_ok=True)
+        for name, svg in locality_pictures(table).items():
+            (pictures / name).write_text(svg, encoding="utf-8")
     if as_json:
         print_json(table.as_json())
     else:

@@ -12,7 +12,7 @@
 - :mod:`~soundkin.evaluate.intervals`  bootstrap intervals
 - :mod:`~soundkin.evaluate.music`      scores with known tempo, key, instrument, style; `midi`, `play`
 - :mod:`~soundkin.evaluate.plane`      vectors in the plane; :mod:`~soundkin.evaluate.draw`: SVG
-- :mod:`~soundkin.evaluate.table`      all of it as one table
+- :mod:`~soundkin.evaluate.table`      all of it as one table; :mod:`~soundkin.evaluate.show`: as Markdown
 
 Vectors are (n, dim) float32, one row a clip; labels and groups (n,) arrays of text. Clips of one
 group (a speaker, a source, a fold) never stand on both sides: not as neighbours, not across a split.

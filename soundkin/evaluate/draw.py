@@ -70,7 +70,7 @@ def lines(
 
     `chance`: a level that is drawn as a dashed line.
     """
-    left, top = 46, 28 + KEY * _key_rows(list(series))
+    left, top = 46, 44 + KEY * _key_rows(list(series))
     bottom, right = height - 40, width - 12
     xs = np.concatenate([np.asarray(x, float) for x, _ in series.values()])
     tops = [value.high for _, values in series.values() for value in values]
@@ -81,13 +81,13 @@ def lines(
         share = (math.log(x) - low) / (high - low)
         return left + share * (right - left), bottom - y / most * (bottom - top)
 
-    parts = [_text(0, 14, title, bold=True), *_key(list(series), 28)]
-    for tick in np.linspace(0, most, 5):
+    parts = [_text(0, 14, title, bold=True), *_key(list(series), 32)]
+    for tick in _ticks(most):
         y = at(float(xs.min()), tick)[1]
         parts += [_line(left, y, right, y), _text(left - 6, y + 4, f"{tick:.3g}", "end")]
     parts += [_text(at(x, 0)[0], bottom + 15, f"{x:g}", "middle") for x in sorted(set(xs.tolist()))]
     parts.append(_text((left + right) / 2, bottom + 32, x_label, "middle"))
-    parts.append(_text(left, top - 6, y_label))
+    parts.append(_text(0, top - 10, y_label))
     if chance is not None:
         y = at(float(xs.min()), chance)[1]
         parts.append(_line(left, y, right, y, INK, dash=True))
@@ -144,6 +144,20 @@ def histogram(
     parts.append(_text(left - 5, top + 8, f"{share.max():.0%}", "end"))
     parts.append(_text((left + width) / 2, bottom + 31, x_label, "middle"))
     return _svg(parts, width, height, title)
+
+
+def _ticks(most: float) -> list[float]:
+    """Round numbers from 0 up to `most`, about five of them.
+
+    Examples
+    --------
+    >>> _ticks(5.4), _ticks(0.9)
+    ([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [0.0, 0.2, 0.4, 0.6, 0.8])
+    """
+    rough = most / 5
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(s * power for s in (1, 2, 5, 10) if s * power >= rough * 0.9)
+    return [round(n * step, 12) for n in range(int(most / step) + 1)]
 
 
 def _height(rows: Mapping[str, Mapping[str, Interval]]) -> float:

@@ -136,7 +136,7 @@ def evaluate(
     `cache`, `jobs` as :func:`soundkin.evaluate.embed.embed_clips`; `on_progress(set, done, all)`.
     Raises InputError for sets without tasks.
     """
-    lines: list[Line] = []
+    measured: list[Line] = []
     gaps: list[Gap] = []
     shapes: list[Shape] = []
     local: list[Local] = []
@@ -150,15 +150,15 @@ def evaluate(
         for task in clips.tasks:
             part = asked(clips, task)
             answers = {s.id: answer(vectors[s.id][part.rows], part, seed) for s in subjects}
-            lines += [_line(clips, task, part, s, answers[s.id]) for s in subjects]
+            measured += [_line(clips, task, part, s, answers[s.id]) for s in subjects]
             gaps += _gaps(clips, task, part, subjects, answers)
         shapes += [_shape(clips, subject, vectors[subject.id], seed) for subject in subjects]
         if len(clips.tasks) > 1:
             local += _local(clips, subjects, vectors)
-    if not lines:
+    if not measured:
         names = ", ".join(clips.name for clips in sets)
         raise InputError(f"nothing to ask about {names}", "a column of labels", "name it by --task")
-    return Table(tuple(lines), tuple(gaps), tuple(shapes), tuple(local))
+    return Table(tuple(measured), tuple(gaps), tuple(shapes), tuple(local))
 
 
 def answer(vectors: Floats, part: Asked, seed: int = 0) -> Answers:
@@ -270,80 +270,3 @@ def _local(clips: Clips, subjects: Sequence[Subject], vectors: Mapping[str, Floa
             about = (clips.name, task.label, subject.name, curve.chance)
             found.append(Local(*about, curve.ks, curve.lift))
     return found
-
-
-def as_markdown(table: Table) -> str:
-    """The table as Markdown, best values of each task in bold."""
-    parts = ["# Spaces compared\n", (__doc__ or "").split("\n\n", 1)[1].replace("\n", " "), ""]
-    parts += _lines_markdown(table.lines)
-    if table.gaps:
-        parts += ["", "## Learned spaces against their baselines", ""]
-        parts += ["Difference, same clips; **bold** where the interval lies above 0.", ""]
-        head = ["set, label", "space", "against", *MEASURES.values()]
-        parts += markdown_rows(head, [_gap_cells(gap) for gap in table.gaps])
-    parts += ["", "## Geometry", ""]
-    head = ["set", "space", "dim", "effective rank", "uniformity", "alignment", "hubness",
-            "near-duplicates"]  # fmt: skip
-    parts += markdown_rows(head, [_shape_cells(shape) for shape in table.shapes])
-    if table.local:
-        parts += ["", "## Locality", ""]
-        parts += ["Share of equals among the k nearest, times chance; own group left out.", ""]
-        for ks in dict.fromkeys(one.ks for one in table.local):
-            head = ["set, property", "space", *(f"k = {k}" for k in ks)]
-            rows = [
-                [f"{one.set}, {one.label}", one.subject, *map(_times, one.lift)]
-                for one in table.local
-                if one.ks == ks
-            ]
-            parts += [*markdown_rows(head, rows), ""]
-    return "\n".join(parts).rstrip() + "\n"
-
-
-def _lines_markdown(lines: Sequence[Line]) -> list[str]:
-    """The main table."""
-    rows = []
-    for line in lines:
-        rivals = [one for one in lines if (one.set, one.label) == (line.set, line.label)]
-        cells = []
-        for name in MEASURES:
-            here: Interval = getattr(line, name)
-            best = max(getattr(one, name).value for one in rivals)
-            cells.append(f"**{here}**" if here.value == best else str(here))
-        about = f"{line.set}, {line.label} ({line.group} apart)"
-        rows.append([about, f"{line.clips} / {line.classes}", line.subject, *cells])
-    head = ["set, label", "clips / classes", "space", *MEASURES.values()]
-    return markdown_rows(head, rows)
-
-
-def markdown_rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a Markdown table.
-
-    Examples
-    --------
-    >>> markdown_rows(["a", "b"], [["1", "2"]])
-    ['| a | b |', '|---|---|', '| 1 | 2 |']
-    """
-    lines = [f"| {' | '.join(row)} |" for row in [head, *rows]]
-    return [lines[0], "|" + "---|" * len(head), *lines[1:]]
-
-
-def _gap_cells(gap: Gap) -> list[str]:
-    """One row."""
-    cells = []
-    for name in MEASURES:
-        here: Interval = getattr(gap, name)
-        text = f"{here.value:+.3f} ({here.low:+.3f} to {here.high:+.3f})"
-        cells.append(f"**{text}**" if here.low > 0 else text)
-    return [f"{gap.set}, {gap.label}", gap.subject, gap.baseline, *cells]
-
-
-def _shape_cells(shape: Shape) -> list[str]:
-    """One row."""
-    numbers = (shape.uniformity, shape.alignment, shape.hubness, shape.near_duplicates)
-    plain = [f"{number:.3f}" for number in numbers]
-    return [shape.set, shape.subject, str(shape.dim), f"{shape.effective_rank:.1f}", *plain]
-
-
-def _times(lift: Interval) -> str:
-    """A lift with its interval."""
-    return f"{lift.value:.2f} ({lift.low:.2f}-{lift.high:.2f})"

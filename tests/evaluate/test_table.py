@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import json
 import sys
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
@@ -14,11 +15,12 @@ from soundkin import cli
 from soundkin.audio.decode import read_sound
 from soundkin.audio.windows import chunks
 from soundkin.errors import DecodeError, InputError
-from soundkin.evaluate import embed, subjects, table
+from soundkin.evaluate import embed, show, subjects, table
 from soundkin.evaluate.datasets import asked, read_datasets
 from soundkin.evaluate.embed import crop_vectors, embed_clips
+from soundkin.evaluate.show import as_markdown
 from soundkin.evaluate.subjects import HearSubject, log_mel_statistics, subjects_of
-from soundkin.evaluate.table import as_markdown, evaluate, is_baseline
+from soundkin.evaluate.table import evaluate, is_baseline
 from soundkin.space import load_space
 from tests.evaluate.sets import RATE, labelled, network, render
 
@@ -244,10 +246,15 @@ def test_the_command(folder, tmp_path, monkeypatch, capsys, own_module):
     monkeypatch.setenv("SOUNDKIN_SPACES", str(tmp_path / "spaces"))
     out = tmp_path / "table.md"
     words = ["evaluate", folder, "--all-spaces", "--hear", own_module, "--out", out, "-j", "1"]
+    words += ["--pictures", tmp_path / "curves"]
     assert run(*words) == 0
     text = capsys.readouterr().out
     assert out.read_text() in text
     assert "| own_ears |" in text
+    pictures = {path.name: path.read_text() for path in (tmp_path / "curves").iterdir()}
+    assert sorted(name.rpartition("-of-")[2] for name in pictures) == ["label.svg", "player.svg"]
+    for svg in pictures.values():
+        assert len(ET.fromstring(svg).findall("{http://www.w3.org/2000/svg}path")) == 3 * 2
     assert list((tmp_path / "cache").rglob("mfcc-*.npz"))
     assert run("evaluate", folder, "--json", "--fresh", "--task", "label:player") == 0
     found = json.loads(capsys.readouterr().out)
@@ -257,7 +264,7 @@ def test_the_command(folder, tmp_path, monkeypatch, capsys, own_module):
 
 
 def test_examples_in_docstrings():
-    for module in (subjects, table, embed):
+    for module in (subjects, table, embed, show):
         assert doctest.testmod(module).failed == 0
 
 
