@@ -181,11 +181,7 @@ def ask(path: Path) -> None:
     rows["the most different (everything is compared)"] = timed(
         lambda q: library.search(q[None], most_different=True), Q[:30]
     )
-    wanted = [np.sort(top_sounds(np.asarray(X), q))[::-1] for q in Q[:50]]
     found = [[hit.closeness for hit in library.search(q[None]).hits] for q in Q[:50]]
-    recall = np.mean(
-        [(np.array(f) >= w[-1] - 1e-5).mean() for f, w in zip(found, wanted, strict=True)]
-    )
     command = [sys.executable, __file__, "--write-on", str(path / "library")]
     with subprocess.Popen(command) as writer:
         time.sleep(3)
@@ -201,17 +197,20 @@ def ask(path: Path) -> None:
         statistics.median(times),
         float(np.quantile(times, 0.99)),
     )
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     info = library.info().spaces[0].indexed
     library.close()
+    wanted = [top_sounds(np.asarray(X), q).min() for q in Q[:50]]
+    right = [(np.array(f) >= w - 1e-5).mean() for f, w in zip(found, wanted, strict=True)]
     print(
         json.dumps(
             {
                 "rows": rows,
                 "opened_s": opened_s,
                 "opened_mb": opened_mb - before,
-                "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "peak_mb": peak_mb,
                 "considered": [first.considered, last.considered],
-                "recall": float(recall),
+                "recall": float(np.mean(right)),
                 "index": f"{info.kind}, {info.said}",
             }
         )
@@ -287,6 +286,7 @@ def measure(n: int) -> None:
     write_section(
         f"Search, {n:,} segments",
         f"`python bench/search.py --segments {n}`: {machine(len(os.sched_getaffinity(0)))} "
+        f"Load before: {os.getloadavg()[2]:.1f}. "
         f"{len(X) // PER_SOUND:,} sounds, {space.dim} numbers a segment; k = 10 sounds, names, folders and "
         f"grouping included. Index: {found['index']}; built in {built_s:.0f} s. First answer of a fresh "
         f"process after opening: {found['opened_s']:.1f} s, {found['opened_mb']:.0f} MB more than before; "

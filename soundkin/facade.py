@@ -20,18 +20,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from soundkin import listing
 from soundkin import search as searching
-from soundkin.errors import InputError, NotFound, Offline, SpaceError, UnknownSpace
+from soundkin.errors import InputError, NotFound, SpaceError, UnknownSpace
 from soundkin.library import export, places
 from soundkin.library.catalogue import Catalogue, Snapshot, SpaceView
 from soundkin.library.counts import Counter
 from soundkin.library.ingest import IndexReport, Progress, index_folder
-from soundkin.library.scan import GONE, PRESENT, display
+from soundkin.library.scan import GONE, PRESENT
 from soundkin.library.store import FORMAT, SCHEMAS, Store, quote, vectors_table
 from soundkin.library.upkeep import Upkeep
 from soundkin.library.views import Failure, IndexInfo, LibraryInfo, Root, Segment, Sound, SpaceInfo
 from soundkin.listen import SOUND_ID, Listener, QueryItem, as_items, best_spot
-from soundkin.scope import Scope, sounds_in
+from soundkin.scope import Scope
 from soundkin.search import Part, SearchResult, Sense
 from soundkin.shelf import find_space
 from soundkin.space import Space, load_space
@@ -72,7 +73,6 @@ class Library:
         self._listener = Listener(store, self._catalogue)
         self._counter = Counter(store)
         self._upkeep = Upkeep(self._catalogue)
-        self._names: tuple[Snapshot, npt.NDArray[np.int64]] | None = None
 
     @classmethod
     def open(cls, path: str | Path | None = None, *, create: bool = True) -> Library:
@@ -263,44 +263,17 @@ class Library:
 
         A scope may be a query in words, as in ``library.sounds("kick -808 dur<1")``.
         """
-        snapshot = self._catalogue.snapshot()
-        chosen = np.flatnonzero(sounds_in(snapshot, scope))
-        if order == "name":
-            numbers = chosen[np.argsort(self._by_name(snapshot)[chosen], kind="stable")].tolist()
-        elif order in {"added", "duration"}:
-            column = "added_at" if order == "added" else "duration_s"
-            values = snapshot.sounds[column].to_numpy()[chosen]
-            numbers = chosen[np.argsort(values, kind="stable")[::-1]].tolist()
-        else:
-            raise InputError(f"the order {order!r}", "one of name, added, duration", "")
-        page = numbers[offset : offset + limit]
-        return [self._sound(snapshot, number) for number in page], len(numbers)
-
-    def _by_name(self, snapshot: Snapshot) -> npt.NDArray[np.int64]:
-        """Return every sound's place in the order of names, remembered for a snapshot."""
-        if self._names is None or self._names[0] is not snapshot:
-            self._names = (snapshot, snapshot.spots.ranks())
-        return self._names[1]
+        return listing.page_of(self._catalogue, scope, limit=limit, offset=offset, order=order)
 
     def sound(self, sound_id: str) -> Sound:
         """Describe one sound. Raises `NotFound`."""
         snapshot = self._catalogue.snapshot()
-        return self._sound(snapshot, self._ord(snapshot, sound_id))
+        number = listing.ord_of(snapshot, sound_id)
+        return listing.sound_at(self._catalogue, snapshot, number)
 
     def segments(self, sound_id: str) -> list[Segment]:
         """List a sound's segments in time order. Raises `NotFound`."""
-        snapshot = self._catalogue.snapshot()
-        columns = snapshot.segments
-        return [
-            Segment(
-                f"{sound_id}-{int(columns['seq'][row])}",
-                int(columns["seq"][row]),
-                float(columns["start_s"][row]),
-                float(columns["end_s"][row]),
-                float(columns["energy_db"][row]),
-            )
-            for row in snapshot.segment_rows(self._ord(snapshot, sound_id))
-        ]
+        return listing.segments_of(self._catalogue.snapshot(), sound_id)
 
     def peaks(self, sound_id: str) -> npt.NDArray[np.int8]:
         """Return a sound's waveform for drawing: (800, 2) int8, least and greatest, 127 = full scale."""
@@ -308,22 +281,12 @@ class Library:
             "peaks"
         ].to_pylist()
         if not rows:
-            raise _no_sound(sound_id)
+            raise listing.no_sound(sound_id)
         return np.frombuffer(rows[0], np.int8).reshape(-1, 2)
 
     def locate(self, sound_id: str) -> Path:
         """Return where a sound can be opened now. Raises `NotFound`, or `Offline` when it is known only."""
-        snapshot = self._catalogue.snapshot()
-        spots = snapshot.spots.of(self._ord(snapshot, sound_id))
-        for spot in spots:
-            if os.path.isfile(spot.raw):
-                return Path(os.fsdecode(spot.raw))
-        where = spots[0].path if spots else sound_id
-        raise Offline(
-            f"'{where}' is not there now",
-            "a mounted drive with the file",
-            "mount it, or tell where the folder is now with `soundkin roots move OLD NEW`",
-        )
+        return listing.located(self._catalogue.snapshot(), sound_id)
 
     def slice_wav(self, sound_id: str, start_s: float, end_s: float) -> bytes:
         """Return a range of a sound as a WAV file, to the frame, at its own rate, channels and depth.
@@ -332,52 +295,9 @@ class Library:
         """
         return self._listener.slice_wav(self.locate(sound_id), start_s, end_s)
 
-    def _ord(self, snapshot: Snapshot, sound_id: str) -> int:
-        """Return a sound's number."""
-        number = snapshot.ord_of.get(sound_id)
-        if number is None:
-            raise _no_sound(sound_id)
-        return number
-
-    def _sound(self, snapshot: Snapshot, number: int) -> Sound:
-        """Describe a sound by its number."""
-        row = snapshot.row(number)
-        spot = best_spot(self._catalogue, snapshot, row["sound_id"])
-        return Sound(
-            sound_id=row["sound_id"],
-            name=spot.name if spot else row["sound_id"],
-            path=spot.path if spot else "",
-            root=spot.root if spot else "",
-            folder=spot.folder if spot else "",
-            duration_s=row["duration_s"],
-            rate_hz=row["rate_hz"],
-            channels=row["channels"],
-            format=row["format"],
-            n_segments=row["n_segments"],
-            tags=snapshot.tags.get(number, ()),
-            state=self._catalogue.state(spot) if spot else GONE,
-            added_at=row["added_at"],
-            locations=tuple(s.path for s in snapshot.spots.of(number)),
-        )
-
     def failures(self) -> list[Failure]:
         """List the ledger: every file that is not in the library, and why."""
-        roots = {
-            row["root_id"]: display(row["path"]) for row in self._store.read("roots").to_pylist()
-        }
-        rows = self._store.read("failures").to_pylist()
-        found = [
-            Failure(
-                path=f"{roots.get(row['root_id'], '').rstrip('/')}/{row['display']}",
-                root=roots.get(row["root_id"], ""),
-                reason=row["reason"],
-                message=row["message"],
-                size=row["size"],
-                failed_at=row["failed_at"],
-            )
-            for row in rows
-        ]
-        return sorted(found, key=lambda failure: failure.path)
+        return listing.failures_of(self._store)
 
     def info(self) -> LibraryInfo:
         """Count what the library holds."""
@@ -446,7 +366,7 @@ class Library:
         snapshot = self._catalogue.snapshot()
         ids = list(dict.fromkeys(sound_ids))
         for sound_id in ids:
-            self._ord(snapshot, sound_id)
+            listing.ord_of(snapshot, sound_id)
         return ids
 
     # -- places -------------------------------------------------------------------------------------
@@ -503,18 +423,7 @@ class Library:
 
         Orphans of an interrupted run are left out. Raises `NotFound` for another name.
         """
-        spaces = self._store.spaces()
-        names = {
-            **{name: name for name in SCHEMAS},
-            **{space: vectors_table(space) for space in spaces},
-        }
-        if table not in names:
-            raise NotFound(f"no table {table!r}", f"one of {', '.join(names)}", "")
-        rows = self._store.read(names[table])
-        if "sound_id" in rows.column_names and table != "sounds":
-            known = self._store.read("sounds", ["sound_id"])["sound_id"]
-            rows = rows.filter(pa.compute.is_in(rows["sound_id"], known))
-        return rows.drop_columns([c for c in ("batch", "peaks") if c in rows.column_names])
+        return listing.table_of(self._store, table)
 
 
 def _borders(space: Space, snapshot: Snapshot) -> tuple[tuple[float, float, float], bool]:
@@ -571,12 +480,3 @@ def _checked_tags(tags: Iterable[str]) -> list[str]:
                 "choose another word",
             )
     return names
-
-
-def _no_sound(sound_id: str) -> NotFound:
-    """Return the error for an unknown sound."""
-    return NotFound(
-        f"the library has no sound '{sound_id}'",
-        "the id of one of its sounds",
-        "search for it by name",
-    )

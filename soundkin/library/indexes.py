@@ -46,6 +46,9 @@ TARGET = 0.95
 MEASURED_ON = 256
 """Rows of its own that an index is measured on."""
 
+MARGIN, LEAST_PROBE = 2.0, 8.0
+"""How much more is looked at than the recall asked for takes with the library's own rows, and the least."""
+
 TAIL_ROWS, TAIL_PART = 20_000, 0.05
 """More new rows than both of these make an index old: they are scanned with every query."""
 
@@ -309,8 +312,19 @@ def _built(snapshot: Snapshot, view: SpaceView, target: float, n_queries: int) -
     kind, _ = choose(*X.shape)
     unmeasured = {"target": 0.0} if kind == "ann" else {}  # it is measured here
     near = build(kind, X, space_id=view.space_id, **unmeasured)
-    tune(near, wished, n_queries=n_queries)
+    tuned = tune(near, wished, n_queries=n_queries)
+    if kind == "ann" and tuned:
+        near.adopt(tuned | {"effort": _with_margin(tuned["effort"])})
     return _cached(near, snapshot, view, rows)
+
+
+def _with_margin(effort: dict[str, float]) -> dict[str, float]:
+    """Return more effort than the library's own sounds need: what a person asks with lies farther off.
+
+    >>> _with_margin({"n_probe": 1.0}), _with_margin({"n_probe": 12.0})
+    ({'n_probe': 8.0}, {'n_probe': 24.0})
+    """
+    return {name: max(LEAST_PROBE, MARGIN * value) for name, value in effort.items()}
 
 
 def _cached(

@@ -1,0 +1,144 @@
+"""What is in a library: its sounds in a scope, page by page, their segments, and what failed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from soundkin.errors import InputError, NotFound, Offline
+from soundkin.library.scan import GONE, display
+from soundkin.library.store import SCHEMAS, vectors_table
+from soundkin.library.views import Failure, Segment, Sound
+from soundkin.listen import best_spot
+from soundkin.scope import sounds_in
+
+if TYPE_CHECKING:
+    from soundkin.library.catalogue import Catalogue, Snapshot
+    from soundkin.library.store import Store
+    from soundkin.scope import Scope
+
+
+def page_of(
+    catalogue: Catalogue, scope: Scope | str | None, *, limit: int, offset: int, order: str
+) -> tuple[list[Sound], int]:
+    """Return some of the sounds in a scope, and how many there are; see `Library.sounds`."""
+    snapshot = catalogue.snapshot()
+    chosen = np.flatnonzero(sounds_in(snapshot, scope))
+    if order == "name":
+        ranks = snapshot.memo.get("ranks", snapshot.spots.ranks)
+        numbers = chosen[np.argsort(ranks[chosen], kind="stable")].tolist()
+    elif order in {"added", "duration"}:
+        column = "added_at" if order == "added" else "duration_s"
+        values = snapshot.sounds[column].to_numpy()[chosen]
+        numbers = chosen[np.argsort(values, kind="stable")[::-1]].tolist()
+    else:
+        raise InputError(f"the order {order!r}", "one of name, added, duration", "")
+    page = numbers[offset : offset + limit]
+    return [sound_at(catalogue, snapshot, number) for number in page], len(numbers)
+
+
+def ord_of(snapshot: Snapshot, sound_id: str) -> int:
+    """Return a sound's number. Raises `NotFound`."""
+    number = snapshot.ord_of.get(sound_id)
+    if number is None:
+        raise no_sound(sound_id)
+    return number
+
+
+def sound_at(catalogue: Catalogue, snapshot: Snapshot, number: int) -> Sound:
+    """Describe a sound by its number."""
+    row = snapshot.row(number)
+    spot = best_spot(catalogue, snapshot, row["sound_id"])
+    return Sound(
+        sound_id=row["sound_id"],
+        name=spot.name if spot else row["sound_id"],
+        path=spot.path if spot else "",
+        root=spot.root if spot else "",
+        folder=spot.folder if spot else "",
+        duration_s=row["duration_s"],
+        rate_hz=row["rate_hz"],
+        channels=row["channels"],
+        format=row["format"],
+        n_segments=row["n_segments"],
+        tags=snapshot.tags.get(number, ()),
+        state=catalogue.state(spot) if spot else GONE,
+        added_at=row["added_at"],
+        locations=tuple(s.path for s in snapshot.spots.of(number)),
+    )
+
+
+def segments_of(snapshot: Snapshot, sound_id: str) -> list[Segment]:
+    """Return a sound's segments in time order. Raises `NotFound`."""
+    columns = snapshot.segments
+    return [
+        Segment(
+            f"{sound_id}-{int(columns['seq'][row])}",
+            int(columns["seq"][row]),
+            float(columns["start_s"][row]),
+            float(columns["end_s"][row]),
+            float(columns["energy_db"][row]),
+        )
+        for row in snapshot.segment_rows(ord_of(snapshot, sound_id))
+    ]
+
+
+def located(snapshot: Snapshot, sound_id: str) -> Path:
+    """Return where a sound can be opened now; see `Library.locate`."""
+    spots = snapshot.spots.of(ord_of(snapshot, sound_id))
+    for spot in spots:
+        if os.path.isfile(spot.raw):
+            return Path(os.fsdecode(spot.raw))
+    where = spots[0].path if spots else sound_id
+    raise Offline(
+        f"'{where}' is not there now",
+        "a mounted drive with the file",
+        "mount it, or tell where the folder is now with `soundkin roots move OLD NEW`",
+    )
+
+
+def failures_of(store: Store) -> list[Failure]:
+    """Return the ledger: every file that is not in the library, and why."""
+    roots = {row["root_id"]: display(row["path"]) for row in store.read("roots").to_pylist()}
+    rows = store.read("failures").to_pylist()
+    found = [
+        Failure(
+            path=f"{roots.get(row['root_id'], '').rstrip('/')}/{row['display']}",
+            root=roots.get(row["root_id"], ""),
+            reason=row["reason"],
+            message=row["message"],
+            size=row["size"],
+            failed_at=row["failed_at"],
+        )
+        for row in rows
+    ]
+    return sorted(found, key=lambda failure: failure.path)
+
+
+def table_of(store: Store, table: str) -> pa.Table:
+    """Return one table as Arrow; see `Library.to_arrow`."""
+    spaces = store.spaces()
+    names = {
+        **{name: name for name in SCHEMAS},
+        **{space: vectors_table(space) for space in spaces},
+    }
+    if table not in names:
+        raise NotFound(f"no table {table!r}", f"one of {', '.join(names)}", "")
+    rows = store.read(names[table])
+    if "sound_id" in rows.column_names and table != "sounds":
+        known = store.read("sounds", ["sound_id"])["sound_id"]
+        rows = rows.filter(pc.is_in(rows["sound_id"], known))
+    return rows.drop_columns([c for c in ("batch", "peaks") if c in rows.column_names])
+
+
+def no_sound(sound_id: str) -> NotFound:
+    """Return the error for an unknown sound."""
+    return NotFound(
+        f"the library has no sound '{sound_id}'",
+        "the id of one of its sounds",
+        "search for it by name",
+    )
