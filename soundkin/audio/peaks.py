@@ -121,11 +121,12 @@ def _bins(frames: int, width: int, pairs: int) -> npt.NDArray[np.int64]:
     first = border[:-1] >> (width.bit_length() - 1)  # a width is a power of two
     last >>= width.bit_length() - 1
     most = int((last - first).max()) + 1
-    return np.minimum(first + np.arange(most)[:, None], last)
+    bins: npt.NDArray[np.int64] = np.minimum(first + np.arange(most)[:, None], last)
+    return bins
 
 
 def _to_int8(values: Float32) -> npt.NDArray[np.int8]:
-    scaled = np.rint(values * np.float32(FULL_SCALE))
+    scaled: Float32 = np.rint(values * np.float32(FULL_SCALE))
     np.minimum(scaled, FULL_SCALE, out=scaled)
     np.maximum(scaled, -FULL_SCALE, out=scaled)
     return scaled.astype(np.int8)

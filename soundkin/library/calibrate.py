@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from soundkin.space import Space
 
 MIN_SOUNDS = 200
-COPIES_OF = 60
+COPIES_OF = 40
 PAIRS = 20_000
 LEAST_PAIRS = 2_000
 COMPARISONS = 1 << 24

@@ -115,9 +115,12 @@ def unpack(parcel: Parcel) -> list[Outcome]:
             part = slice(begin, begin + n_segments)
             columns = (parcel.columns[name][part] for name in _COLUMNS)
             vectors = {space: rows[part] for space, rows in parcel.vectors.items()}
-            heard = Heard(*plain, parcel.peaks[number], *columns, n_silent, vectors)
+            arrays = (parcel.peaks[number], *columns)
+            values: tuple[Any, ...] = (*plain, *arrays, n_silent, vectors)
+            heard = Heard(*values)
             number, begin = number + 1, begin + n_segments
-        outcomes.append(Outcome(*facts[:4], heard, *facts[4:]))
+        whole: tuple[Any, ...] = (*facts[:4], heard, *facts[4:])
+        outcomes.append(Outcome(*whole))
     return outcomes
 
 
