@@ -219,7 +219,7 @@ MUSIC = ["run.batch=24", "data.window=32000", "run.steps=40"]
 REAL = {
     "doppelganger": [
         "encoder.width=8", "encoder.dim=64", "run.batch=96", "data.delta=0.1", "optimiser.lr=0.2",
-        "run.steps=150",
+        "run.steps=60",
     ],
     "doppelganger-fast": [*CONVNET, "run.batch=128", "data.delta=0.1", "run.steps=150"],
     "sound": [*CONVNET, "run.batch=96", "data.deltas=[0.05, 0.15]", "run.steps=150"],
