@@ -92,7 +92,7 @@ class Catalogue:
                 if age < FRESH_S:
                     return old
                 pause = min(PAUSE * self._took_s, STALE_S)
-                if len(old.keys) > LARGE and age < STALE_S + pause:
+                if len(old.keys) > LARGE and (age < STALE_S + pause or self._looking.locked()):
                     if age > pause:
                         self._look_soon()
                     return old

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 PAUSE_S = 60.0
 """How long nothing is tried again after a thread has ended."""
 
+PATIENCE_S = 5.0
+"""How long the end of a program waits for an index that is being built."""
+
 MEASURED_ON = 1000
 """Segments of the library that `tune` asks with."""
 
@@ -124,10 +127,10 @@ class Upkeep:
         self._catalogue.touch()
 
     def close(self) -> None:
-        """Begin nothing more, and wait for what goes on."""
+        """Begin nothing more, and wait a moment for what goes on; half an index is never kept."""
         self._stays = False
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(PATIENCE_S)
 
     def look_at(self, snapshot: Snapshot, views: Sequence[SpaceView]) -> None:
         """Begin a thread for views whose index is old, unless one runs or has just ended."""
@@ -136,7 +139,7 @@ class Upkeep:
         old = [view for view in views if self._indexes.is_old(view, snapshot.settings)]
         if old and self._busy.acquire(blocking=False):
             self._thread = threading.Thread(
-                target=self._work, args=(snapshot, old), name="soundkin-upkeep"
+                target=self._work, args=(snapshot, old), name="soundkin-upkeep", daemon=True
             )
             self._thread.start()
 

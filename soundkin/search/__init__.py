@@ -5,7 +5,8 @@ pushes away. Every vector of a part looks for its counterpart in a sound: the se
 cosine similarity; the sound's closeness to the part is the mean over the part's vectors, and its
 closeness to the query the mean over the parts, weighted and divided by the sum of the absolute weights.
 (On three of four labelled sets this finds the right class at least as often as comparing mean vectors,
-and on all of them more often than single best segments; LOG.md has the figures.)
+and on all of them more often than single best segments. The other direction, what the sound's segments
+find in the query, is not counted: it would lose the moment in a long recording. LOG.md has the figures.)
 
 Over several spaces at once, a sound's distance is the weighted mean of its distances in each, measured in
 that space's border of "related" (see :func:`soundkin.search.closeness.scales_of`); only sounds that all
