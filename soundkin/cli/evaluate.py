@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,6 +70,8 @@ def evaluate(
     from soundkin.evaluate.table import evaluate as measure
     from soundkin.shelf import installed_spaces
 
+    if hear and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # a module beside the reader is meant, as in Python
     sets = read_datasets(folder)
     if task:
         sets = [with_tasks(clips, task) for clips in sets]

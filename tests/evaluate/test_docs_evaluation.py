@@ -23,7 +23,7 @@ BLOCK = re.compile(r"^```(\w*) ?([\w.]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def reader(tmp_path, monkeypatch):
     """A folder with labelled sounds and an ONNX file, and nobody's own library or cache."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     for name in ("SOUNDKIN_LIBRARY", "SOUNDKIN_SPACES", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
     labelled(tmp_path / "sounds")
