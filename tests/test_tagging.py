@@ -87,11 +87,10 @@ def test_nothing_but_examples() -> None:
 # -- a library ------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def library(tmp_path: Path) -> Iterator[Library]:
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     """Twelve low tones, twelve noises, twelve high tones."""
-    folder = tmp_path / "sounds"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("tagging")
     rng = np.random.default_rng(0)
     t = np.arange(HZ // 2) / HZ
     for i in range(12):
@@ -100,7 +99,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
         noise = rng.normal(0, 0.3, len(t)) * np.exp(-t * (3 + i / 4))
         for name, wave in (("low", low), ("high", high), ("noise", noise)):
             soundfile.write(folder / f"{name} {i:02d}.wav", 0.5 * wave, HZ)
-    with Library.open(tmp_path / "lib") as opened:
+    with Library.open(tmp_path_factory.mktemp("lib") / "lib") as opened:
         opened.add(folder, jobs=1)
         yield opened
 
@@ -161,6 +160,7 @@ def test_too_few_examples(library: Library) -> None:
 # -- real labels ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_precision_and_calibration_on_real_labels(data_dir: Path, tmp_path: Path) -> None:
     """Five examples of each ESC-10 class: the top suggestions are right, and probabilities mean it."""
     from soundkin.library.centroids import centroids
