@@ -310,7 +310,7 @@ def _built(snapshot: Snapshot, view: SpaceView, target: float, n_queries: int) -
     wish = snapshot.settings.get(setting_key(view.space_id), {})
     wished = target or float(wish.get("target", TARGET))
     kind, _ = choose(*X.shape)
-    unmeasured = {"target": 0.0} if kind == "ann" else {}  # it is measured here
+    unmeasured: dict[str, Any] = {"target": 0.0} if kind == "ann" else {}  # it is measured here
     near = build(kind, X, space_id=view.space_id, **unmeasured)
     tuned = tune(near, wished, n_queries=n_queries)
     if kind == "ann" and tuned:
