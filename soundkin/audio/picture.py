@@ -40,7 +40,7 @@ def spectrogram(
     >>> tone = np.sin(2 * np.pi * 1_000 * np.arange(8_000) / 16_000).astype(np.float32)
     >>> picture = spectrogram([tone], 16_000, 8_000, columns=10, rows=64)
     >>> picture.shape, int(picture[:, 5].argmax())
-    ((64, 10), 24)
+    ((64, 10), 25)
     """
     power = np.zeros((columns, rows))
     matrix = _rows_matrix(rate_hz, rows)
