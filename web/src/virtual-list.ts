@@ -21,6 +21,14 @@ export function scrollFor(index: number, scrollTop: number, height: number, rowH
   return Math.max(scrollTop, top + rowHeight - height);
 }
 
+/** The tallest element that every browser can scroll, in pixels. */
+export const MOST_PX = 16_000_000;
+
+/** How many pixels of the list one pixel of scrolling stands for: more than one only for the very longest. */
+export function scrollScale(whole: number, height: number): number {
+  return whole <= MOST_PX ? 1 : (whole - height) / (MOST_PX - height);
+}
+
 export class VirtualList<V extends RowView> {
   readonly host: HTMLElement;
   #space: HTMLElement;
@@ -60,7 +68,7 @@ export class VirtualList<V extends RowView> {
 
   /** Fill again what is in the document. */
   refresh(): void {
-    this.#space.style.height = `${this.#count * this.#rowHeight()}px`;
+    this.#space.style.height = `${Math.min(MOST_PX, this.#count * this.#rowHeight())}px`;
     this.#lay(true);
   }
 
@@ -74,9 +82,10 @@ export class VirtualList<V extends RowView> {
   }
 
   scrollTo(index: number): void {
-    const { scrollTop, clientHeight } = this.host;
-    const wanted = scrollFor(index, scrollTop, clientHeight, this.#rowHeight());
-    if (wanted !== scrollTop) this.host.scrollTop = wanted;
+    const scale = this.#scale;
+    const top = this.host.scrollTop * scale;
+    const wanted = scrollFor(index, top, this.host.clientHeight, this.#rowHeight());
+    if (wanted !== top) this.host.scrollTop = wanted / scale;
     this.#lay(false);
   }
 
@@ -85,9 +94,15 @@ export class VirtualList<V extends RowView> {
     return Math.max(1, Math.floor(this.host.clientHeight / this.#rowHeight()) - 1);
   }
 
+  get #scale(): number {
+    return scrollScale(this.#count * this.#rowHeight(), this.host.clientHeight);
+  }
+
   #lay(again: boolean): void {
     const height = this.#rowHeight();
-    const [from, to] = stretch(this.host.scrollTop, this.host.clientHeight, height, this.#count);
+    const top = this.host.scrollTop * this.#scale;
+    const shift = this.host.scrollTop - top;
+    const [from, to] = stretch(top, this.host.clientHeight, height, this.#count);
     for (const [index, view] of this.#views) {
       if (index >= from && index < to) continue;
       view.root.remove();
@@ -98,8 +113,8 @@ export class VirtualList<V extends RowView> {
     for (let index = from; index < to; index++) {
       const known = this.#views.get(index);
       const view = known ?? this.#spare.pop() ?? this.#build();
+      if (!known || again || shift) view.root.style.transform = `translateY(${index * height + shift}px)`;
       if (known && !again) continue;
-      view.root.style.transform = `translateY(${index * height}px)`;
       if (!known) {
         this.#views.set(index, view);
         this.#space.append(view.root); // before it is filled: a canvas has no size outside the document

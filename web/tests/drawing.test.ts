@@ -5,7 +5,7 @@ import { peaksOf } from "../src/peaks";
 import { pieces } from "../src/player";
 import { fitCut, windowFor } from "../src/query-panel";
 import { spanOf } from "../src/region";
-import { OVERSCAN, scrollFor, stretch } from "../src/virtual-list";
+import { MOST_PX, OVERSCAN, scrollFor, scrollScale, stretch } from "../src/virtual-list";
 import { columns, drawGain, markPixels } from "../src/waveform";
 
 describe("times", () => {
@@ -133,5 +133,15 @@ describe("progress in words", () => {
     expect(endText({ ...state, state: "stopped" })).toContain("Stopped after 100 files");
     const error = { code: "storage", found: "the disk is full", expected: "", todo: "make room", message: "", reason: null, position: null };
     expect(endText({ ...state, state: "failed", error })).toBe("Indexing Drums failed. The disk is full. Make room.");
+  });
+});
+
+describe("a list taller than browsers can scroll", () => {
+  it("is scrolled to its very end, and shorter ones pixel by pixel", () => {
+    expect(scrollScale(MOST_PX, 600)).toBe(1);
+    const whole = 1_000_000 * 46;
+    const last = (MOST_PX - 600) * scrollScale(whole, 600);
+    expect(last).toBeCloseTo(whole - 600, 3);
+    expect(stretch(last, 600, 46, 1_000_000)[1]).toBe(1_000_000);
   });
 });

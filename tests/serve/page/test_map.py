@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from soundkin import atlas
 from tests.serve.page.conftest import FLAGS, launch
-from tests.serve.page.driver import heard_hz, inspect, silent, until, wait
+from tests.serve.page.driver import heard_hz, silent, until, wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,13 +60,12 @@ def within(a: tuple[float, float], b: tuple[float, float], reach: float) -> bool
 
 def test_resting_on_a_dot_is_hearing_it(on_map: Page, ids: dict[str, str]) -> None:
     page = on_map
-    page.mouse.click(5, 5)  # browsers play only after a gesture
+    page.keyboard.press("l")  # a gesture, before which browsers play nothing; and time to listen
     for hz in (440, 1760):
         segment = f"{ids[f'tone_{hz:04d}.wav']}-0"
         x, y = spot(page, segment)
         page.mouse.move(x + 1, y)
-        wait(page, "it.playing !== null")
-        assert inspect(page)["map"]["hovered"] == segment
+        wait(page, f"it.playing?.key === '{segment}' && it.map.hovered === '{segment}'")
         heard_hz(page, hz)
     page.mouse.move(5, 300)
     silent(page)

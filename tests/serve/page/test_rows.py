@@ -65,7 +65,7 @@ def made_up(at: int) -> dict:
     return {"sound_id": f"{at:032x}", "tags": [], "added_at": "2026-01-01T00:00:00Z"} | place | kind
 
 
-@pytest.mark.parametrize("count", [0, 1, 3, 300, 5000])
+@pytest.mark.parametrize("count", [0, 1, 3, 5000, 1_000_000])
 def test_lists_of_any_length(page: Page, base: str, count: int) -> None:
     """A long list is shown whole with little in the document, and its last row is one key away."""
 

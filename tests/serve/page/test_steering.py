@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from tests.serve.page.driver import (
     inspect,
     names_of,
     shows,
+    until,
     wait,
 )
 
@@ -23,38 +25,52 @@ if TYPE_CHECKING:
 
 def asked(page: Page, address: str) -> None:
     """Wait until the address ends so, whichever row is selected."""
-    page.wait_for_url(lambda url: url.partition("&at=")[0].endswith(address))
+    until(page, "address => `/${location.search}`.split('&at=')[0] === address", address)
 
 
 def row(page: Page, name: str) -> Locator:
     return page.locator(".row", has_text=name)
 
 
+def parts(page: Page) -> list[QueryItem]:
+    """The parts of the query as the address names them."""
+    return [
+        QueryItem(one["soundId"], one["startS"], one["endS"], one["weight"])
+        for one in inspect(page)["view"]["like"]
+    ]
+
+
 def test_sounds_are_added_and_subtracted(
     page: Page, library: Library, ids: dict[str, str], base: str
 ) -> None:
+    """Every step changes the query as it says, and the list is the library's own answer to it."""
     tone, low, noise = (ids[n] for n in ("tone_0880.wav", "tone_0220.wav", "noise_05.flac"))
     page.goto(f"{base}/?like={tone}")
     page.wait_for_selector(".row")
     row(page, "tone_0220.wav").first.click(modifiers=["Control"])
     page.keyboard.press("+")
-    asked(page, f"/?like={tone}&like={low}")
-    shows(page, names_of(library, [QueryItem(tone), QueryItem(low)]))
+    wait(page, "it.view.like.length === 2")
+    first, second = parts(page)
+    assert (first, second.source) == (QueryItem(tone), low)
+    shows(page, names_of(library, [first, second]))
     row(page, "noise_05.flac").first.hover()
     page.get_by_role("button", name="Subtract noise_05.flac from the query").click()
-    asked(page, f"/?like={tone}&like={low}&like={noise}*-1")
-    three = [QueryItem(tone), QueryItem(low), QueryItem(noise, weight=-1)]
-    shows(page, names_of(library, three))
+    wait(page, "it.view.like.length === 3")
+    third = parts(page)[2]
+    assert (third.source, third.weight) == (noise, -1)
+    shows(page, names_of(library, [first, second, third]))
     page.get_by_label("How much tone_0220.wav counts").select_option("4")
-    three[1] = QueryItem(low, weight=4)
-    shows(page, names_of(library, three))
+    second = replace(second, weight=4)
+    shows(page, names_of(library, [first, second, third]))
+    assert parts(page) == [first, second, third]
     page.get_by_role("button", name="Add noise_05.flac instead of subtracting it").click()
-    three[2] = QueryItem(noise)
-    shows(page, names_of(library, three))
+    third = replace(third, weight=1)
+    shows(page, names_of(library, [first, second, third]))
     page.get_by_role("button", name="Remove tone_0880.wav from the query").click()
-    shows(page, names_of(library, three[1:]))
+    shows(page, names_of(library, [second, third]))
+    assert parts(page) == [second, third]
     page.go_back()
-    shows(page, names_of(library, three))
+    shows(page, names_of(library, [first, second, third]))
 
 
 def test_each_part_has_its_own_range(

@@ -1,0 +1,134 @@
+// The list: the rows of the present view fetched and shown, one of them selected and remembered in the address.
+
+import { wentWrong } from "./empty";
+import { type Found, HITS, NONE } from "./finder";
+import type { Navigator } from "./navigator";
+import type { Results } from "./results";
+import { HitRows, type Row } from "./rows";
+import { isSimilar, type View } from "./state";
+
+export interface ListEvents {
+  find: (view: View, signal: AbortSignal, onLoad: () => void) => Promise<Found>;
+  /** Rows are being asked for. */
+  onAsk: () => void;
+  /** Other rows are there. */
+  onRows: () => void;
+  onSelected: (play: boolean) => void;
+  /** How many hits are close enough, of how many; `more`: the list was cut off by its length. */
+  onCount: (shown: number, all: number, more: boolean) => void;
+  /** What stands where no row is. */
+  empty: (found: Found, view: View) => HTMLElement | null;
+}
+
+const AT_MS = 150;
+
+export class ListSide {
+  #navigator: Navigator;
+  #results: Results;
+  #events: ListEvents;
+  #found: Found = NONE;
+  #search = new AbortController();
+  #shownDrop: number | null = null;
+  #atTimer = 0;
+
+  constructor(navigator: Navigator, results: Results, events: ListEvents) {
+    this.#navigator = navigator;
+    this.#results = results;
+    this.#events = events;
+  }
+
+  /** Whether the rows are those of another dropped file than this point of the history belongs to. */
+  get isStale(): boolean {
+    return this.#navigator.dropNumber !== this.#shownDrop;
+  }
+
+  /** New sounds are shown at once only to one who has not begun to look; null: nothing is listed. */
+  get mayReload(): boolean | null {
+    if (!this.#found.source) return null;
+    return this.#results.selected < 0 && this.#results.grid.scrollTop === 0 && !isSimilar(this.#navigator.view);
+  }
+
+  /** Fetch and show the rows of the present view. */
+  async load(): Promise<void> {
+    this.#search.abort();
+    clearTimeout(this.#atTimer);
+    const { signal } = (this.#search = new AbortController());
+    const { view } = this.#navigator;
+    this.#results.busy(true);
+    this.#shownDrop = this.#navigator.dropNumber;
+    this.#events.onAsk();
+    try {
+      const found = await this.#events.find(view, signal, () => this.#results.refresh());
+      if (!signal.aborted) this.#show(found, view);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#show(NONE, view);
+      this.#results.showEmpty(wentWrong(error, () => void this.load()));
+    } finally {
+      if (!signal.aborted) this.#results.busy(false);
+    }
+  }
+
+  select(index: number, play: boolean): void {
+    this.#results.select(index);
+    if (!this.#results.row()) return;
+    this.#events.onSelected(play);
+    clearTimeout(this.#atTimer);
+    this.#atTimer = window.setTimeout(() => this.#remember(), AT_MS);
+  }
+
+  /** Select the row that the address names. */
+  selectAt(at: string | null): void {
+    if (at !== (this.#results.row()?.key ?? null)) this.#results.show(this.#found.source, at);
+  }
+
+  /** Show only the hits that are close enough, from those that have come already. */
+  least(least: number | null): void {
+    const { source } = this.#found;
+    const { view } = this.#navigator;
+    if (!(source instanceof HitRows) || view.different) return;
+    const at = this.#results.row()?.key ?? null;
+    source.setLeast(least);
+    this.#results.show(source, at);
+    this.#count({ ...view, least });
+  }
+
+  /** Show or hide the further hits of a row's sound. */
+  further(row: Row, open?: boolean): void {
+    const { source } = this.#found;
+    if (!(source instanceof HitRows)) return;
+    const head = source.toggle(row.key, open);
+    if (head === null) return;
+    this.#results.refresh();
+    this.select(Math.max(0, source.indexOf(source.indexOf(row.key) >= 0 ? row.key : head)), false);
+  }
+
+  setTags(soundId: string, tags: readonly string[]): void {
+    this.#found.source?.setTags(soundId, tags);
+    this.#results.refresh();
+  }
+
+  /** Put the selected row into the address, once one rests on it; an open sound's page follows. */
+  #remember(): void {
+    const { view } = this.#navigator;
+    const row = this.#results.row();
+    const at = row?.key ?? null;
+    const sound = view.sound === null ? null : (row?.soundId ?? view.sound);
+    if (view.at !== at) this.#navigator.go({ ...view, at, sound }, { replace: true });
+  }
+
+  #show(found: Found, view: View): void {
+    this.#found = found;
+    if (found.source instanceof HitRows && !view.different) found.source.setLeast(view.least);
+    this.#results.say(found.status, found.remark);
+    this.#results.show(found.source, view.at);
+    this.#count(view);
+    this.#events.onRows();
+  }
+
+  #count(view: View): void {
+    const { source } = this.#found;
+    if (source instanceof HitRows) this.#events.onCount(source.hits.shown, source.hits.all, source.hits.all === HITS);
+    this.#results.showEmpty(source?.count ? null : this.#events.empty(this.#found, view));
+  }
+}
