@@ -11,8 +11,8 @@ the real ones, from the sounds in SOUNDKIN_DATA, takes minutes, which are counte
 The peers are no dependencies of Soundkin:
 `pip install annoy faiss-cpu hnswlib voyager usearch pynndescent` (into the environment that runs
 this, or into another with NumPy and Numba, named by `--peer-python`). One that is not installed is
-named and left out; so is one that takes longer than `--limit` seconds, and the slow builders above
-200,000 vectors. Each runs in a process of its own (peak memory, and libraries that do not bear each
+named and left out; so is one that takes longer than `--limit` seconds, the slow builders above
+200,000 vectors, and whichever peer comes after two thirds of `--minutes`. Each runs in a process of its own (peak memory, and libraries that do not bear each
 other). Recall@10 is counted by distance, as ann-benchmarks does. It is built with all cores;
 "single" asks one query a call with one thread, "batch" all in one call with one thread, "shared"
 the same with all cores.
@@ -94,6 +94,9 @@ def tabled(kind: str, n: int, given: argparse.Namespace) -> tuple[str, list[dict
         print(f"{name}: left out above {SLOW_ABOVE:,} vectors", flush=True)
     results = []
     for name in wanted:
+        if time.perf_counter() > given.tables_until:
+            print(f"{name}: left out, the tables' time is over", flush=True)
+            continue
         python = sys.executable if name.split(",")[0] in OURS else given.peer_python
         if name not in slow and (result := run(name, home, given.cores, python, given.limit)):
             results.append(result)
@@ -153,7 +156,11 @@ def main() -> None:
     )
     parser.add_argument("--note", default="", help="a sentence for the head of the section")
     parser.add_argument("--dry", action="store_true", help="print, do not write")
+    parser.add_argument(
+        "--minutes", type=float, default=35, help="the tables take no peer after 2/3 of it"
+    )
     given = parser.parse_args()
+    given.tables_until = time.perf_counter() + 40 * given.minutes
     if "real" in given.data and "SOUNDKIN_DATA" not in os.environ:
         print("real vectors are left out: set SOUNDKIN_DATA to a folder of sounds", flush=True)
         given.data.remove("real")
