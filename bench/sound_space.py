@@ -28,7 +28,7 @@ from soundkin.train import Training, train
 
 LIMITS = (
     "Sounds alike, not meanings: what is said and who says it are mixed, and speakers of single "
-    "words are ranked no better than by mfcc; pitch is heard as part of timbre; nothing above "
+    "words are ranked worse than by mfcc; pitch is heard as part of timbre; nothing above "
     "8 kHz; rhythm beyond a second is not heard. Trained for minutes, not for hours."
 )
 
@@ -62,7 +62,8 @@ def card(state: Training, pairs: int) -> dict[str, object]:
         "bands were measured on the sets of the figures.",
         "made": f"Recipe sound, seed 0: {pairs:,} pairs in {state.step} steps, "
         f"{state.elapsed_s / 60:.0f} minutes of a shared CPU core; averaged weights; network and "
-        "statistics of bands joined, 256 principal components of drawn sound, half whitened.",
+        "statistics of bands joined, 256 principal components of drawn sound, whitened to "
+        f"{state.model.recipe.vector.whiten:g}; weights of both chosen on the sets of the figures.",
         "limits": LIMITS,
         "licence": "Apache-2.0",
         "pairs": pairs,
