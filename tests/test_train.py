@@ -6,6 +6,8 @@ from __future__ import annotations
 import csv
 import json
 import math
+import sys
+import types
 from dataclasses import replace
 
 import numpy as np
@@ -212,6 +214,31 @@ def test_a_batch_that_does_not_fit_names_one_that_may(tmp_path, monkeypatch):
     monkeypatch.setattr("soundkin.recipe.assemble.PairModel.loss", full)
     with pytest.raises(InputError, match=r"a batch of 8 does not fit .*; set run\.batch=4"):
         train(tiny("doppelganger-fast"), tmp_path, steps=1)
+
+
+def test_tensorboard_hears_every_row_and_is_missed_in_one_sentence(tmp_path, monkeypatch):
+    written = {}
+
+    class SummaryWriter:
+        def __init__(self, folder):
+            written["folder"] = folder
+
+        def add_scalar(self, name, value, step):
+            written[name, step] = value
+
+        def flush(self):
+            pass
+
+    fake = types.ModuleType("torch.utils.tensorboard")
+    fake.SummaryWriter = SummaryWriter
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", fake)
+    state = train(tiny("doppelganger-fast"), tmp_path, steps=2, tensorboard=True)
+    assert written["folder"] == str(tmp_path / "tensorboard")
+    assert [written["loss", row.step] for row in state.rows] == [row.loss for row in state.rows]
+    assert ("knn", 1) not in written
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(InputError, match=r"not installed; .*run `pip install tensorboard`"):
+        train(tiny("doppelganger-fast"), tmp_path / "b", steps=1, tensorboard=True)
 
 
 CONVNET = ["encoder.widths=[8, 16, 32, 64]", "encoder.projection=64"]
