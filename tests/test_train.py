@@ -266,16 +266,16 @@ REAL = {
 def task(name, data_dir, cache):
     """Sounds and labels on which the recipe should do better than its random beginning.
 
-    Autodecompose: who speaks, by an eighth of a second - over a whole one random weights know the
-    voice by its mean spectrum, whatever is said. The others: which sound it is, by one fresh pair
+    Autodecompose: who speaks, by an eighth of a second at whatever is being said there - over a
+    whole one, or by its loudest vowel, random weights know the voice by its mean spectrum. The others: which sound it is, by one fresh pair
     of each of 200; for doppelgängers pairs at a delta of 0.05, half of that trained with, as those
     of random weights at larger ones cannot be found at all.
     """
     recipe = load_recipe(name, [*REAL[name], "run.batch=200", "deform.one_a_batch=false"])
     if name == "autodecompose":
         folder = data_dir / "speechocean"
-        windows, labels = labelled_windows(folder, rate_hz=16_000, window=2048)
-        return folder, torch.from_numpy(windows), labels
+        windows, labels = labelled_windows(folder, rate_hz=16_000, window=16_384)
+        return folder, torch.from_numpy(windows[:, 28 * 256 : 36 * 256].copy()), labels
     if recipe.data.source == "synth":
         recipe = replace(recipe, data=replace(recipe.data, delta=0.05, deltas=(0.0, 0.0)))
         folder, sounds = None, None
