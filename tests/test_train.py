@@ -267,9 +267,9 @@ def task(name, data_dir, cache):
     """Sounds and labels on which the recipe should do better than its random beginning.
 
     Autodecompose: who speaks, by an eighth of a second at whatever is being said there - over a
-    whole one, or by its loudest vowel, random weights know the voice by its mean spectrum. The others: which sound it is, by one fresh pair
-    of each of 200; for doppelgängers pairs at a delta of 0.05, half of that trained with, as those
-    of random weights at larger ones cannot be found at all.
+    whole one, or by its loudest vowel, random weights know the voice by its mean spectrum. The
+    others: which sound it is, by one fresh pair of each of 200; for doppelgängers pairs at a delta
+    of 0.05, half of that trained with, as those of random weights at larger ones cannot be found.
     """
     recipe = load_recipe(name, [*REAL[name], "run.batch=200", "deform.one_a_batch=false"])
     if name == "autodecompose":
