@@ -217,6 +217,6 @@ def test_projection_head():
 @pytest.mark.parametrize("kind", [SequenceEncoder, SequenceDecoder])
 def test_an_unknown_size_names_the_sizes(kind):
     with pytest.raises(
-        InputError, match="size 'huge'; expected one of dense, conv, lstm, large, very-large"
+        InputError, match="size 'huge'; expected one of small, dense, conv, lstm, large, very-large"
     ):
         kind("huge")
