@@ -49,8 +49,6 @@ class PeakMeter:
         if not len(block):
             return
         self.frames += len(block)
-        self.low = float(np.minimum(self.low, block.min()))  # unlike min(), keeps NaN in sight
-        self.high = float(np.maximum(self.high, block.max()))
         while self.frames > self._width * self._most:
             self._halve()
         rest = self._fill_open(block)
@@ -76,8 +74,10 @@ class PeakMeter:
             return block
         head = block[: self._width - self._open_frames]
         self._open_frames += len(head)
-        self._open_low = min(self._open_low, float(head.min()))
-        self._open_high = max(self._open_high, float(head.max()))
+        low, high = head.min(), head.max()
+        self._see(low, high)
+        self._open_low = min(self._open_low, float(low))
+        self._open_high = max(self._open_high, float(high))
         if self._open_frames == self._width:
             self._lows[self._n], self._highs[self._n] = self._open_low, self._open_high
             self._n += 1
@@ -85,10 +85,18 @@ class PeakMeter:
         return block[len(head) :]
 
     def _push(self, samples: Float32, n_bins: int) -> None:
+        if not n_bins:
+            return
         at = slice(self._n, self._n + n_bins)
         self._lows[at] = _fold(samples, self._width, np.minimum)
         self._highs[at] = _fold(samples, self._width, np.maximum)
+        self._see(self._lows[at].min(), self._highs[at].max())
         self._n += n_bins
+
+    def _see(self, low: np.float32, high: np.float32) -> None:
+        """Widen the whole sound's range; unlike min() and max(), keeps NaN in sight."""
+        self.low = float(np.minimum(self.low, low))
+        self.high = float(np.maximum(self.high, high))
 
     def _halve(self) -> None:
         """Join neighbouring bins, so that each is twice as wide; an odd last one opens again."""

@@ -56,11 +56,11 @@ def mean_and_deviation(frames: Floats, valid_frames: npt.NDArray[np.int64]) -> F
     array([[2., 1.]], dtype=float32)
     """
     share = (np.arange(frames.shape[1]) < valid_frames[:, None]) / valid_frames[:, None]
-    weight = share.astype(np.float32)[:, :, None]
-    mean = (frames * weight).sum(axis=1)
-    spread = np.square(frames - mean[:, None])
-    spread *= weight
-    return np.concatenate([mean, np.sqrt(spread.sum(axis=1))], axis=1)
+    weight = share.astype(np.float32)[:, None]
+    mean = weight @ frames
+    spread = frames - mean
+    np.square(spread, out=spread)
+    return np.concatenate([mean, np.sqrt(weight @ spread)], axis=2)[:, 0]
 
 
 @cache

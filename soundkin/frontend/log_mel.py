@@ -99,6 +99,18 @@ def mel_matrix(settings: MelSettings) -> Floats:
     return matrix
 
 
+@cache
+def _mel_parts(settings: MelSettings) -> tuple[tuple[slice, slice, Floats], ...]:
+    """The triangles of the lower and of the upper bands, each over the bins that they touch."""
+    matrix, parts = mel_matrix(settings), []
+    middle = 3 * settings.bands // 5
+    for bands in (slice(0, middle), slice(middle, settings.bands)):
+        touched = np.flatnonzero(matrix[:, bands].any(axis=1))
+        bins = slice(int(touched[0]), int(touched[-1]) + 1)
+        parts.append((bins, bands, np.ascontiguousarray(matrix[bins, bands])))
+    return tuple(parts)
+
+
 def mel_at(samples: Floats, positions: Ints, settings: MelSettings) -> Floats:
     """Mel frames that begin at the given samples: (len(positions), bands) float32.
 
@@ -111,20 +123,22 @@ def mel_at(samples: Floats, positions: Ints, settings: MelSettings) -> Floats:
     """
     from scipy.fft import rfft  # noqa: PLC0415 - 0.3 s to import
 
-    matrix, window, rows = mel_matrix(settings), _hann(settings.win), _rows_at_once(settings)
+    window, rows = _hann(settings.win), _rows_at_once(settings)
     views = sliding_window_view(samples, settings.win)
     mel = np.empty((-(-len(positions) // TILE) * TILE, settings.bands), np.float32)
     for begin in range(0, len(positions), BLOCK):
         chosen = positions[begin : begin + BLOCK]
         frames = np.zeros((-(-len(chosen) // TILE) * TILE, settings.win), np.float32)
-        np.multiply(views[chosen], window, out=frames[: len(chosen)])
+        np.multiply(views[_evenly(chosen)], window, out=frames[: len(chosen)])
         spectrum = rfft(frames, settings.n_fft, overwrite_x=True)
         power = np.square(spectrum.real)
         power += np.square(spectrum.imag)
         if settings.power == 1:
             np.sqrt(power, out=power)
-        tiles = power.reshape(-1, rows, power.shape[1]) @ matrix
-        mel[begin : begin + len(frames)] = tiles.reshape(len(frames), -1)
+        tiles = power.reshape(-1, rows, power.shape[1])
+        out = mel[begin : begin + len(frames)].reshape(-1, rows, settings.bands)
+        for bins, bands, part in _mel_parts(settings):
+            np.matmul(tiles[:, :, bins], part, out=out[:, :, bands])
     return _COMPRESS[settings.compression](mel[: len(positions)])
 
 
@@ -173,6 +187,14 @@ def mel_windows(windows: Floats, valid_samples: Ints, settings: MelSettings) -> 
     flat = mel_at(windows.reshape(-1), rows * width + frames * hop[rows], settings)
     places = np.minimum(np.arange(n_frames(width, settings)), valid[:, None] - 1)
     return Frames(flat[first[:, None] + places], valid, per_hop)
+
+
+def _evenly(positions: Ints) -> Ints | slice:
+    """Rising positions at even distances as a slice, which is looked at without a copy."""
+    steps = np.diff(positions)
+    if len(steps) and steps[0] > 0 and (steps == steps[0]).all():
+        return slice(int(positions[0]), int(positions[-1]) + 1, int(steps[0]))
+    return positions
 
 
 @cache
