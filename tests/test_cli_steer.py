@@ -113,6 +113,7 @@ def test_tags_suggest(run: Callable[..., str], path: Path) -> None:
     assert "all 2 tagged" in run("tags", "suggest", "hiss", "-k", "2", "--accept")
     with Library.open(path) as library:
         assert library.sounds("tag:hiss")[1] == 5
-        run("tags", "suggest", "hiss", "--undo")
+    run("tags", "suggest", "hiss", "--undo")
+    with Library.open(path) as library:
         assert library.sounds("tag:hiss")[1] == 3
     assert "nothing bears the tag 'x'" in run("tags", "suggest", "x", code=2)

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.serve.live import RATE_HZ, tone
 from tests.serve.page.conftest import FLAGS, launch
-from tests.serve.page.driver import heard_hz, inspect, shows, wait
+from tests.serve.page.driver import heard_hz, inspect, until, wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,14 +40,18 @@ def test_a_take_ends_by_itself_and_is_searched(
     wait(page, "it.microphone.taking")
     wait(page, "it.view.drop === 'Take 1.wav' && it.microphone.takes === 1")
     wait(page, "!it.microphone.open")
-    shows(page, ["tone_0880.wav"])
+    first_two = (
+        "[0, 1].map(n => document.querySelector(`.row[data-index='${n}'] .name`)?.textContent)"
+    )
+    until(page, f"() => {first_two}.sort().join() === 'field.flac,tone_0880.wav'")  # both: 880 Hz
     page.get_by_role("button", name="Play the query").click()
     heard_hz(page, HEARD_HZ)
     length = inspect(page)["playing"]["endS"]
     assert 0.35 < length < 0.75, "the silence around it was cut off"
     page.get_by_role("button", name="Record again").click()
     wait(page, "it.microphone.takes === 2")
-    page.get_by_role("button", name="Take 1").click()
+    takes = page.get_by_role("list", name="Takes")
+    takes.get_by_role("button", name="Take 1 ").click()
     wait(page, "it.view.drop === 'Take 1.wav'")
 
 
