@@ -2,7 +2,7 @@
 
 - :mod:`soundkin.index.exact`      every vector is looked at: the reference
 - :mod:`soundkin.index.forest`     a forest of random-projection trees: ours (Numba)
-- :mod:`soundkin.index.ann`        inverted lists and graphs (faiss)
+- :mod:`soundkin.index.ann`        inverted lists around centres
 - :mod:`soundkin.index.tuning`     the cheapest effort that gives the recall asked for
 - :mod:`soundkin.index.graph`      the neighbours of every item
 - :mod:`soundkin.index.blend`      one query over several spaces

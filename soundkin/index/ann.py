@@ -8,7 +8,8 @@ Settings of `build`: `n_lists` (0: about twice the root of n); `target`, the rec
 default effort is measured to reach (0: not measured); `threads` for building (0: all cores).
 
 Effort of `query`: `n_probe`, lists opened; `n_measured`, candidates measured exactly (20 + 2 k);
-`threads`, among which a batch of queries is divided (1).
+`reach`, how far beyond them a selection is looked for (:mod:`soundkin.index.within`); `threads`,
+among which a batch of queries is divided (1).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import os
 import warnings
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,32 +26,54 @@ from soundkin.errors import InputError
 from soundkin.index.codes import likely_error, quantise, writeable
 from soundkin.index.container import Arrays, Header, write_container
 from soundkin.index.gate import Gate
-from soundkin.index.lists import Lists, append, grouped, look, regroup
-from soundkin.index.nearest import rows_allowed, scan
+from soundkin.index.lists import Lists, append, grouped, list_numbers, look, regroup
+from soundkin.index.nearest import scan
 from soundkin.index.planting import grown
 from soundkin.index.shared import divided
-from soundkin.index.tuning import tune
+from soundkin.index.tuning import recall, tune
 from soundkin.index.vectors import as_allowed, as_ids, as_unit_vectors, check_k, refuse_effort
+from soundkin.index.within import Within, look_within, scattered, within
 
 if TYPE_CHECKING:
     from soundkin.index import Floats, Ids, Selection
 
-EFFORT = ("n_probe", "n_measured", "threads")
+EFFORT = ("n_probe", "n_measured", "reach", "threads")
 FLAT_BELOW = 5000
 """Fewer items lie in one list: too few to learn centres from."""
 POINTS_PER_LIST = 64
 """k-means looks at so many vectors for each centre, so many times."""
 ITERATIONS = 10
-NEED, NEED_FOR_EACH, NEED_ONE_IN = 0.15, 40, 32
-"""A selection's search goes on until it has compared this part of what a search of all compares,
-so many items for each answer, and one in so many of those selected."""
+OPENED_FOR_EACH = 4
+"""Lists with so many allowed items for each answer are opened before reach is asked."""
 SCAN_GLADLY = 2.0
-"""A selection is scanned, which finds everything, up to so many times the cost of a search."""
+"""A selection is scanned, which finds everything, up to so many times the cost of a search of all."""
+KEPT = 4
+"""Selections that are kept looked up."""
+REACH_PER_ROOT = 1.2
+"""Reach that was not measured, times the root of the dimension."""
+REACHES = (0.0, 0.04, 0.06, 0.07, 0.08, 0.09, 0.1, 0.11, 0.12, 0.14, 0.16, 0.2, 0.25, 0.3, 0.4, 0.6)
+REACH_QUERIES, REACH_SPARE = 128, 0.4
+"""Other selections may be harder: this part of what may be missed must not be."""
+REACH_PARTS = (("items", 0.1), ("items", 0.5), ("lists", 0.1), ("lists", 0.5))
+"""Selections on which reach is measured: a part of the items, and of the lists, by chance."""
 TAIL = 4
 """Rows added later are put in their places when they are more than one part in so many."""
-CENTRE_NS, ROW_NS, SKIP_NS, GATHER_NS = 4.0, 5.0, 2.0, 12.0
-"""Cost of a centre compared, of a row compared, left out, and fetched from anywhere and compared."""
+QUERY_NS, CENTRE_NS, ROW_NS, GATHER_NS = 20_000.0, 4.0, 5.0, 12.0
+"""Cost of any query, of a centre compared, of a row compared, and of one fetched from anywhere."""
 _NONE, _ALL = np.empty(0, np.int32), np.empty(0, np.bool_)
+
+
+Rows: TypeAlias = npt.NDArray[np.int32]
+
+
+class _Plan(NamedTuple):
+    """The effort of a query."""
+
+    n_probe: int
+    wanted: int
+    reach: np.float32
+    error: float
+    threads: int
 
 
 class AnnIndex:
@@ -74,8 +97,9 @@ class AnnIndex:
         self._alive = alive
         self._n_alive = int(np.count_nonzero(alive))
         self._settings = settings
-        self._rows_of_ids: npt.NDArray[np.int32] | None = None
+        self._rows_of_ids: Rows | None = None
         self._gate = Gate()
+        self._kept: tuple[Within, ...] = ()
 
     @classmethod
     def build(
@@ -151,7 +175,7 @@ class AnnIndex:
             self._alive = np.concatenate([self._alive, np.ones(len(new), np.bool_)])
             self._n_alive += len(new)
             self._append(first, last, new)
-            self._rows_of_ids = None
+            self._rows_of_ids, self._kept = None, ()
         return np.arange(first, last, dtype=np.int64)
 
     def remove(self, ids: npt.ArrayLike) -> None:
@@ -165,46 +189,29 @@ class AnnIndex:
                 )
             self._alive[gone] = False
             self._n_alive -= gone.size
+            self._kept = ()
 
     def query(
         self, Q: Floats, k: int = 10, *, mask: Selection = None, **effort: float
     ) -> tuple[Ids, Floats]:
         """Nearest items of each row of `Q` (n_queries, dim): ids and distances, (n_queries, k).
 
-        `mask` limits the search: a boolean for each id, or an array of ids; whichever is expected
-        to be cheaper, the selection is scanned or more lists are opened.
+        `mask` limits the search: a boolean for each id, or an array of ids; a small
+        selection is scanned, in a large one as many lists are opened as a query needs.
         """
         refuse_effort(self.kind, effort, EFFORT)
         k = check_k(k)
         queries = as_unit_vectors(Q, dim=self.dim, what="query vectors")
         ids = np.empty((len(queries), k), np.int64)
         distances = np.empty((len(queries), k), np.float32)
-        threads = int(effort.get("threads", 1))
         with self._gate.reading():
-            allowed, n_allowed = as_allowed(mask, self._alive, self._n_alive)
-            reach = self._reach(k, effort, n_allowed)
-            if reach is None:
-                self._scan(queries, allowed, n_allowed, ids, distances, threads)
-                return ids, distances
-            error = likely_error(self._settings["error"], self.dim)
-            given = _ALL if allowed is None else allowed
-            if threads <= 1:
-                n_short = look(
-                    *self._lists, self._vectors, queries, *reach, error, given, ids, distances
-                )
+            plan, chosen = self._plan(k, effort), self._chosen(mask)
+            if chosen is None:
+                self._look(plan, queries, ids, distances)
+            elif chosen.firsts.size:
+                self._look_within(plan, queries, chosen, ids, distances)
             else:
-                divided(
-                    lambda *part: look(
-                        *self._lists, self._vectors, part[0], *reach, error, given, *part[1:]
-                    ),
-                    threads, queries, ids, distances,
-                )  # fmt: skip
-                n_short = int((ids[:, -1] < 0).sum())
-            if n_short and n_allowed:
-                short = np.flatnonzero(ids[:, min(k, n_allowed) - 1] < 0)
-                found = ids[short], distances[short]
-                self._scan(queries[short], allowed, n_allowed, *found, threads)
-                ids[short], distances[short] = found
+                self._scan(plan, queries, chosen.rows, len(chosen.rows), ids, distances)
         return ids, distances
 
     def ladder(self) -> list[dict[str, float]]:
@@ -234,14 +241,13 @@ class AnnIndex:
             160,
             192,
         ]
-        steps += [256, 320, 384, 512, 768, 1024]
-        return [{"n_probe": float(step)} for step in steps if step < n_lists] + [
-            {"n_probe": float(n_lists)}
-        ]
+        steps = [step for step in [*steps, 256, 320, 384, 512, 768, 1024] if step < n_lists]
+        return [{"n_probe": float(step)} for step in [*steps, n_lists]]
 
     def adopt(self, tuned: dict[str, Any]) -> None:
-        """Make an effort that `tune` measured the default one."""
+        """Make an effort that `tune` measured the default one, and measure reach for its target."""
         self._settings["tuned"] = tuned
+        self._settings["reach"] = self._least_reach(float(tuned["target"]), int(tuned["k"]))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one file beside the old one, then rename."""
@@ -269,52 +275,110 @@ class AnnIndex:
             **self._settings,
         }
 
-    def _reach(
-        self, k: int, effort: dict[str, float], n_allowed: int
-    ) -> tuple[int, int, int, int] | None:
-        """Lists opened at least and at most, rows needed, candidates; None: scan the selection."""
-        n, n_lists = len(self._vectors), len(self._lists.centres)
-        tuned = self._settings["tuned"].get("effort", {})
-        spread = max(1.0, k / 10) ** 0.5
-        n_probe = effort.get("n_probe", spread * tuned.get("n_probe", 1 + n_lists / 32))
-        n_probe = max(1, min(n_lists, int(n_probe)))
-        wanted = min(max(k, int(effort.get("n_measured", 20 + 2 * k))), max(n, 1))
-        if n_allowed == n:
-            return n_probe, n_probe, 0, wanted
-        per_list = n / n_lists
-        need = max(NEED * n_probe * per_list, NEED_FOR_EACH * k, n_allowed / NEED_ONE_IN)
-        need = int(min(need, n_allowed))
-        opened = min(n_lists, max(n_probe, need * n / max(n_allowed, 1) / per_list))
-        compared = opened * per_list * n_allowed / n
-        cost = CENTRE_NS * n_lists + SKIP_NS * opened * per_list + ROW_NS * compared
-        if GATHER_NS * n_allowed <= SCAN_GLADLY * cost:
-            return None
-        return n_probe, min(n_lists, int(1.3 * opened) + 8), need, wanted
+    def _plan(self, k: int, effort: dict[str, float]) -> _Plan:
+        """The effort of a query for `k` items, what is not given as it was measured."""
+        n, n_lists, settings = len(self._vectors), len(self._lists.centres), self._settings
+        usual = settings["tuned"].get("effort", {}).get("n_probe", 1 + n_lists / 32)
+        n_probe = int(effort.get("n_probe", max(1.0, k / 10) ** 0.5 * usual))
+        reach = effort.get("reach", settings.get("reach", REACH_PER_ROOT / self.dim**0.5))
+        return _Plan(
+            n_probe=max(1, min(n_lists, n_probe)),
+            wanted=min(max(k, int(effort.get("n_measured", 20 + 2 * k))), max(n, 1)),
+            reach=np.float32(reach),
+            error=likely_error(settings["error"], self.dim),
+            threads=int(effort.get("threads", 1)),
+        )
 
-    def _scan(
-        self,
-        queries: Floats,
-        allowed: npt.NDArray[np.bool_] | None,
-        n_allowed: int,
-        ids: Ids,
-        distances: Floats,
-        threads: int,
-    ) -> None:
-        """Exact search among the items allowed, into `ids` and `distances`."""
-        lists, n = self._lists, len(self._vectors)
-        rows = _NONE
-        if allowed is not None:
-            rows, n = np.empty(n_allowed, np.int32), n_allowed
-            rows_allowed(allowed, self._rows(), rows)
-        error, items = likely_error(self._settings["error"], self.dim), lists.ids_of_rows
+    def _chosen(self, mask: Selection) -> Within | None:
+        """A selection looked up, now or lately; None: all items."""
+        if mask is None and self._n_alive == len(self._vectors):
+            return None
+        given = self._alive if mask is None else np.ascontiguousarray(mask)
+        kept = self._kept
+        for chosen in kept:
+            if chosen.is_of(given):
+                return chosen
+        allowed, n_allowed = as_allowed(mask, self._alive, self._n_alive)
+        n, n_lists, plan = len(self._vectors), len(self._lists.centres), self._plan(10, {})
+        if allowed is None or n_allowed == n:
+            return None
+        of_all_ns = QUERY_NS + CENTRE_NS * n_lists + ROW_NS * plan.n_probe * n / n_lists
+        if GATHER_NS * n_allowed <= SCAN_GLADLY * of_all_ns:
+            chosen = scattered(given, allowed, n_allowed, self._rows())
+        else:
+            chosen = within(given, allowed, n_allowed, self._lists)
+        self._kept = (chosen, *kept[: KEPT - 1])
+        return chosen
+
+    def _look(self, plan: _Plan, queries: Floats, ids: Ids, distances: Floats) -> None:
+        """Search among all items, into `ids` and `distances`."""
+        lists, (n_probe, wanted, _, error, threads) = self._lists, plan
+        n = len(self._vectors)
         divided(
-            lambda Q, i, d: scan(
-                self._vectors, lists.codes, lists.scales, rows, items, 0, n, _ALL, Q, error, i, d
+            lambda Q, i, d: look(*lists, self._vectors, Q, n_probe, wanted, error, i, d),
+            threads, queries, ids, distances,
+        )  # fmt: skip
+        short = ids[:, min(ids.shape[1], n) - 1] < 0
+        if n and short.any():
+            found = ids[short], distances[short]
+            self._scan(plan, queries[short], _NONE, n, *found)
+            ids[short], distances[short] = found
+
+    def _look_within(
+        self, plan: _Plan, queries: Floats, part: Within, ids: Ids, distances: Floats
+    ) -> None:
+        """Search among the items of a selection, into `ids` and `distances`."""
+        lists, (n_probe, wanted, reach, error, threads) = self._lists, plan
+        for_each = OPENED_FOR_EACH * ids.shape[1] * part.n_lists // max(1, len(part.rows))
+        n_probe = max(1, min(max(n_probe, for_each), part.n_lists))
+        divided(
+            lambda Q, i, d: look_within(
+                lists.centres, lists.centre_scales, lists.halves, lists.codes, lists.scales,
+                lists.ids_of_rows, part.rows, part.firsts, part.strays, self._vectors, Q, n_probe,
+                wanted, reach, error, i, d,
             ),
             threads, queries, ids, distances,
         )  # fmt: skip
 
-    def _rows(self) -> npt.NDArray[np.int32]:
+    def _least_reach(self, target: float, k: int) -> float:
+        """The least reach that finds `target` of the `k` nearest in each of some selections."""
+        rng = np.random.default_rng(int(self._settings["seed"]))
+        numbers = list_numbers(self._lists, len(self._vectors))
+        asked = rng.choice(np.flatnonzero(self._alive), REACH_QUERIES)
+        queries, parts = np.ascontiguousarray(self._vectors[asked]), []
+        shape, plan = (len(queries), k), self._plan(k, {})
+        ids, distances = np.empty(shape, np.int64), np.empty(shape, np.float32)
+        for what, share in REACH_PARTS:
+            of = np.arange(len(numbers)) if what == "items" else numbers
+            allowed = self._alive & (rng.random(int(of.max()) + 1) < share)[of]
+            allowed[asked] = False
+            n_allowed = int(np.count_nonzero(allowed))
+            true = np.empty(shape, np.float32)
+            part = within(allowed, allowed, n_allowed, self._lists)
+            self._scan(plan, queries, part.rows, n_allowed, ids, true)
+            parts.append((part, true))
+        for reach in REACHES:
+            plan = self._plan(k, {"reach": reach})
+            for part, true in parts:
+                self._look_within(plan, queries, part, ids, distances)
+                if recall(distances, true) < target + REACH_SPARE * (1 - target):
+                    break
+            else:
+                break
+        return reach
+
+    def _scan(
+        self, plan: _Plan, queries: Floats, rows: Rows, n: int, ids: Ids, distances: Floats
+    ) -> None:
+        """Nearest of `n` rows - of all, where `rows` is empty - into `ids` and `distances`."""
+        lists = self._lists
+        table, items = (self._vectors, lists.codes, lists.scales, rows), lists.ids_of_rows
+        divided(
+            lambda Q, i, d: scan(*table, items, 0, n, _ALL, Q, plan.error, i, d),
+            plan.threads, queries, ids, distances,
+        )  # fmt: skip
+
+    def _rows(self) -> Rows:
         """The row of each id."""
         rows = self._rows_of_ids
         if rows is None:
@@ -356,9 +420,7 @@ def _lists(vectors: Floats, n_lists: int, seed: int, threads: int) -> tuple[List
     return grouped(empty, numbers, codes, scales, np.arange(n, dtype=np.int32)), error
 
 
-def _centres(
-    vectors: Floats, n_lists: int, seed: int, threads: int
-) -> tuple[Floats, npt.NDArray[np.int32]]:
+def _centres(vectors: Floats, n_lists: int, seed: int, threads: int) -> tuple[Floats, Rows]:
     """Centres (n_lists, dim) by k-means, and the number of each vector's nearest (n,)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

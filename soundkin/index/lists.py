@@ -6,7 +6,7 @@ lies. Rows lie list after list; rows added later hang on their list as a chain, 
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
-# ruff: noqa: ANN001, ANN201, ANN202 - Numba infers the types; the docstrings give shapes
+# ruff: noqa: ANN001, ANN201 - Numba infers the types; the docstrings give shapes
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -62,66 +62,41 @@ def whole(lists, first, last, q, best, best_rows, held):
 
 
 @compiled
-def _some(lists, first, last, q, allowed, best, best_rows, held):
-    """The same with the allowed ones alone; how many the heap holds, how many there were."""
-    looked, wanted = 0, best.size
-    for row in range(first, last):
-        if allowed[lists.ids_of_rows[row]]:
-            looked += 1
-            score = np.float32(dot_at(lists.codes, row, q)) * lists.scales[row]
-            held = keep(best, best_rows, held, wanted, score, row)
-    return held, looked
-
-
-@compiled
 def look(
     centres, centre_scales, halves, starts, heads, nexts, codes, scales, ids_of_rows,
-    vectors, Q, n_probe, most, need, wanted, error, allowed, ids, distances,
+    vectors, Q, n_probe, wanted, error, ids, distances,
 ):  # fmt: skip
-    """The k nearest of the lists that are near, into `ids` and `distances` (m, k).
+    """The k nearest of the `n_probe` nearest lists, into `ids` and `distances` (m, k).
 
-    At least `n_probe` lists are opened, and on to `most` of them until `need` rows were compared;
-    of all rows compared, the `wanted` best by their codes are measured. `allowed` (n_ids,) leaves
-    items out where it is not empty. A query that did not get as far as `need`, or has fewer than k
-    answers, is counted: how many were short. (The arrays of the lists are given one by one, since
-    taking a named tuple apart costs a call several microseconds.)
+    Of the rows in these lists the `wanted` best by their codes are measured. Queries with fewer
+    than k answers are counted: how many were short. (The arrays of the lists are given one by one,
+    since taking a named tuple apart costs a call several microseconds.)
     """
     lists = Lists(centres, centre_scales, halves, starts, heads, nexts, codes, scales, ids_of_rows)
     short = 0
-    keys, order = np.empty(most, np.float32), np.empty(most, np.int32)
+    keys, order = np.empty(n_probe, np.float32), np.empty(n_probe, np.int32)
     best, best_rows = np.empty(wanted, np.float32), np.empty(wanted, np.int32)
     n_sorted = lists.starts[-1]
     queries, units = narrow(Q, lists.codes.shape[1])
     for i in range(len(Q)):
         ids[i], distances[i] = -1, np.inf
         q, unit = queries[i], units[i]
-        near = near_lists(lists, q, unit, keys, order, most)
-        held, looked = 0, 0
+        near, held = near_lists(lists, q, unit, keys, order, n_probe), 0
         for turn in range(near):
-            if turn >= n_probe and looked >= need:
-                break
             number = order[turn]
             row = lists.heads[number]
             while row >= 0:
-                if allowed.size == 0 or allowed[lists.ids_of_rows[row]]:
-                    score = np.float32(dot_at(lists.codes, row, q)) * lists.scales[row]
-                    held = keep(best, best_rows, held, wanted, score, row)
-                    looked += 1
+                score = np.float32(dot_at(lists.codes, row, q)) * lists.scales[row]
+                held = keep(best, best_rows, held, wanted, score, row)
                 row = lists.nexts[row - n_sorted]
             first, last = lists.starts[number], lists.starts[number + 1]
-            if allowed.size:
-                held, more = _some(lists, first, last, q, allowed, best, best_rows, held)
-                looked += more
-            else:
-                held = whole(lists, first, last, q, best, best_rows, held)
-                looked += last - first
+            held = whole(lists, first, last, q, best, best_rows, held)
         for c in range(held):
             best[c] *= unit
-        if looked >= need:
-            slack = slack_of(error, unit, Q.shape[1])
-            measure(
-                vectors, lists.ids_of_rows, best_rows, best, held, Q[i], slack, ids[i], distances[i]
-            )
+        slack = slack_of(error, unit, Q.shape[1])
+        measure(
+            vectors, lists.ids_of_rows, best_rows, best, held, Q[i], slack, ids[i], distances[i]
+        )
         short += ids[i, -1] < 0
     return short
 
@@ -148,6 +123,14 @@ def list_of_each_row(lists, numbers):
         while row >= 0:
             numbers[row] = number
             row = lists.nexts[row - lists.starts[-1]]
+
+
+def list_numbers(lists: Lists, n: int) -> npt.NDArray[np.int32]:
+    """The number of the list that each of the `n` items is in, (n,)."""
+    numbers, of_items = np.empty(n, np.int32), np.empty(n, np.int32)
+    list_of_each_row(lists, numbers)
+    of_items[lists.ids_of_rows[:n]] = numbers
+    return of_items
 
 
 def regroup(lists: Lists, n: int) -> Lists:
