@@ -32,6 +32,7 @@ import pyarrow as pa
 
 from soundkin.errors import LibraryBusy, LibraryError, LibraryFormatError, NotFound
 from soundkin.library import locks
+from soundkin.library.lance import connect
 from soundkin.library.refusals import guarded
 from soundkin.library.sweep import sweep
 from soundkin.library.tables import (
@@ -119,11 +120,8 @@ class Store:
     def db(self) -> lancedb.DBConnection:
         """The connection, made when first needed."""
         if self._db is None:
-            os.environ.setdefault("LANCEDB_LOG", "error")  # its warnings are what `_retry` is for
-            import lancedb
-
             with guarded():
-                self._db = lancedb.connect(str(self.path / "tables"))
+                self._db = connect(self.path / "tables")
         return self._db
 
     def names(self) -> list[str]:
