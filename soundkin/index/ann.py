@@ -4,7 +4,8 @@ faiss finds the centres (k-means); the lists, the search, removal, selections an
 int8 codes lie list after list, and everything from the centres to the exact distances of the answer
 is one compiled call (:mod:`soundkin.index.lists`). See ``docs/indexes.md``.
 
-Settings of `build`: `n_lists` (0: about twice the root of n); `target`, the recall@10 that the
+Settings of `build`: `n_lists` (0: about twice the root of n, or eight
+times as many where that is expected to be cheaper, as measured); `target`, the recall@10 that the
 default effort is measured to reach (0: not measured); `threads` for building (0: all cores).
 
 Effort of `query`: `n_probe`, lists opened; `n_measured`, candidates measured exactly (20 + 2 k);
@@ -14,15 +15,15 @@ among which a batch of queries is divided (1).
 
 from __future__ import annotations
 
+import math
 import os
-import warnings
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from soundkin.errors import InputError
+from soundkin.index.centres import centres_of
 from soundkin.index.codes import likely_error, quantise, writeable
 from soundkin.index.container import Arrays, Header, write_container
 from soundkin.index.gate import Gate
@@ -40,9 +41,8 @@ if TYPE_CHECKING:
 EFFORT = ("n_probe", "n_measured", "reach", "threads")
 FLAT_BELOW = 5000
 """Fewer items lie in one list: too few to learn centres from."""
-POINTS_PER_LIST = 64
-"""k-means looks at so many vectors for each centre, so many times."""
-ITERATIONS = 10
+LISTS_PER_ROOT, MORE_LISTS = 2.3, 8
+"""Lists, in roots of n; and how many times as many are tried where very many rows are compared."""
 OPENED_FOR_EACH = 4
 """Lists with so many allowed items for each answer are opened before reach is asked."""
 SCAN_GLADLY = 2.0
@@ -51,15 +51,21 @@ KEPT = 4
 """Selections that are kept looked up."""
 REACH_PER_ROOT = 1.2
 """Reach that was not measured, times the root of the dimension."""
-REACHES = (0.0, 0.04, 0.06, 0.07, 0.08, 0.09, 0.1, 0.11, 0.12, 0.14, 0.16, 0.2, 0.25, 0.3, 0.4, 0.6)
-REACH_QUERIES, REACH_SPARE = 128, 0.4
+REACHES = (
+    (0, 0.0), (0, 0.06), (0, 0.08), (0, 0.09), (0, 0.1), (8, 0.1), (8, 0.11), (8, 0.12), (8, 0.14),
+    (32, 0.12), (32, 0.14), (32, 0.16), (64, 0.2), (64, 0.25), (64, 0.3), (64, 0.4), (64, 0.6),
+)  # fmt: skip
+"""Lists opened besides the usual ones, and reach, from the cheapest to the dearest."""
+REACH_QUERIES, REACH_SPARE = 128, 0.3
 """Other selections may be harder: this part of what may be missed must not be."""
 REACH_PARTS = (("items", 0.1), ("items", 0.5), ("lists", 0.1), ("lists", 0.5))
 """Selections on which reach is measured: a part of the items, and of the lists, by chance."""
 TAIL = 4
 """Rows added later are put in their places when they are more than one part in so many."""
-QUERY_NS, CENTRE_NS, ROW_NS, GATHER_NS = 20_000.0, 4.0, 5.0, 12.0
-"""Cost of any query, of a centre compared, of a row compared, and of one fetched from anywhere."""
+QUERY_NS, CENTRE_NS, LIST_NS, ROW_NS, GATHER_NS = 20_000.0, 5.0, 500.0, 8.0, 12.0
+"""Cost of any query, a centre compared, a list opened, a row compared, one fetched from anywhere."""
+WORTH_TRYING = 1.5
+"""More lists are tried where the rows cost so many times what so many more centres would."""
 _NONE, _ALL = np.empty(0, np.int32), np.empty(0, np.bool_)
 
 
@@ -70,6 +76,7 @@ class _Plan(NamedTuple):
     """The effort of a query."""
 
     n_probe: int
+    more: int
     wanted: int
     reach: np.float32
     error: float
@@ -119,11 +126,25 @@ class AnnIndex:
                 "n_lists of 0 or more, target from 0 to 1, threads of 0 or more",
             )
         vectors = as_unit_vectors(X)
-        lists, error = _lists(vectors, n_lists, seed, threads or os.cpu_count() or 1)
+        n, threads = len(vectors), threads or os.cpu_count() or 1
+        usual = 2 ** round(math.log2(LISTS_PER_ROOT * max(n, 1) ** 0.5))
+        index = cls._of(vectors, n_lists or usual, seed, threads, target, space_id)
+        more = MORE_LISTS * usual
+        if target and not n_lists and index._rows_ns() > WORTH_TRYING * CENTRE_NS * more:
+            other = cls._of(vectors, more, seed, threads, target, space_id)
+            index = min(index, other, key=lambda one: CENTRE_NS * one._n_lists + one._rows_ns())
+        return index
+
+    @classmethod
+    def _of(
+        cls, vectors: Floats, n_lists: int, seed: int, threads: int, target: float, space_id: str
+    ) -> AnnIndex:
+        """An index with so many lists."""
+        lists, error = _lists(vectors, n_lists, seed, threads)
         settings = {"seed": seed, "n_built": len(vectors), "error": error, "tuned": {}}
         index = cls(lists, vectors, np.ones(len(vectors), np.bool_), settings, space_id)
         if target and len(lists.centres) > 1:
-            settings["tuned"] = tune(index, target, seed=seed)
+            tune(index, target, seed=seed)
         return index
 
     @classmethod
@@ -216,7 +237,7 @@ class AnnIndex:
 
     def ladder(self) -> list[dict[str, float]]:
         """Efforts from the cheapest to the dearest, for `tune`."""
-        n_lists = len(self._lists.centres)
+        n_lists = self._n_lists
         steps = [
             1,
             2,
@@ -247,7 +268,8 @@ class AnnIndex:
     def adopt(self, tuned: dict[str, Any]) -> None:
         """Make an effort that `tune` measured the default one, and measure reach for its target."""
         self._settings["tuned"] = tuned
-        self._settings["reach"] = self._least_reach(float(tuned["target"]), int(tuned["k"]))
+        more, reach = self._least_reach(float(tuned["target"]), int(tuned["k"]))
+        self._settings |= {"more": more, "reach": reach}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one file beside the old one, then rename."""
@@ -271,18 +293,28 @@ class AnnIndex:
             "n": self._n_alive,
             "n_ids": len(self._vectors),
             "bytes": sum(part.nbytes for part in parts),
-            "n_lists": len(self._lists.centres),
+            "n_lists": self._n_lists,
             **self._settings,
         }
 
+    @property
+    def _n_lists(self) -> int:
+        return len(self._lists.centres)
+
+    def _rows_ns(self) -> float:
+        """About what the rows cost that a usual query compares."""
+        per_list = len(self._vectors) / self._n_lists
+        return self._plan(10, {}).n_probe * (LIST_NS + ROW_NS * per_list)
+
     def _plan(self, k: int, effort: dict[str, float]) -> _Plan:
         """The effort of a query for `k` items, what is not given as it was measured."""
-        n, n_lists, settings = len(self._vectors), len(self._lists.centres), self._settings
+        n, n_lists, settings = len(self._vectors), self._n_lists, self._settings
         usual = settings["tuned"].get("effort", {}).get("n_probe", 1 + n_lists / 32)
         n_probe = int(effort.get("n_probe", max(1.0, k / 10) ** 0.5 * usual))
         reach = effort.get("reach", settings.get("reach", REACH_PER_ROOT / self.dim**0.5))
         return _Plan(
             n_probe=max(1, min(n_lists, n_probe)),
+            more=0 if "n_probe" in effort else int(settings.get("more", 8)),
             wanted=min(max(k, int(effort.get("n_measured", 20 + 2 * k))), max(n, 1)),
             reach=np.float32(reach),
             error=likely_error(settings["error"], self.dim),
@@ -299,10 +331,9 @@ class AnnIndex:
             if chosen.is_of(given):
                 return chosen
         allowed, n_allowed = as_allowed(mask, self._alive, self._n_alive)
-        n, n_lists, plan = len(self._vectors), len(self._lists.centres), self._plan(10, {})
-        if allowed is None or n_allowed == n:
+        if allowed is None or n_allowed == len(self._vectors):
             return None
-        of_all_ns = QUERY_NS + CENTRE_NS * n_lists + ROW_NS * plan.n_probe * n / n_lists
+        of_all_ns = QUERY_NS + CENTRE_NS * self._n_lists + self._rows_ns()
         if GATHER_NS * n_allowed <= SCAN_GLADLY * of_all_ns:
             chosen = scattered(given, allowed, n_allowed, self._rows())
         else:
@@ -312,7 +343,7 @@ class AnnIndex:
 
     def _look(self, plan: _Plan, queries: Floats, ids: Ids, distances: Floats) -> None:
         """Search among all items, into `ids` and `distances`."""
-        lists, (n_probe, wanted, _, error, threads) = self._lists, plan
+        lists, (n_probe, _, wanted, _, error, threads) = self._lists, plan
         n = len(self._vectors)
         divided(
             lambda Q, i, d: look(*lists, self._vectors, Q, n_probe, wanted, error, i, d),
@@ -328,9 +359,9 @@ class AnnIndex:
         self, plan: _Plan, queries: Floats, part: Within, ids: Ids, distances: Floats
     ) -> None:
         """Search among the items of a selection, into `ids` and `distances`."""
-        lists, (n_probe, wanted, reach, error, threads) = self._lists, plan
+        lists, (n_probe, more, wanted, reach, error, threads) = self._lists, plan
         for_each = OPENED_FOR_EACH * ids.shape[1] * part.n_lists // max(1, len(part.rows))
-        n_probe = max(1, min(max(n_probe, for_each), part.n_lists))
+        n_probe = max(1, min(max(n_probe + more, for_each), part.n_lists))
         divided(
             lambda Q, i, d: look_within(
                 lists.centres, lists.centre_scales, lists.halves, lists.codes, lists.scales,
@@ -340,8 +371,8 @@ class AnnIndex:
             threads, queries, ids, distances,
         )  # fmt: skip
 
-    def _least_reach(self, target: float, k: int) -> float:
-        """The least reach that finds `target` of the `k` nearest in each of some selections."""
+    def _least_reach(self, target: float, k: int) -> tuple[int, float]:
+        """The first of `REACHES` that finds `target` of the `k` nearest in each of some selections."""
         rng = np.random.default_rng(int(self._settings["seed"]))
         numbers = list_numbers(self._lists, len(self._vectors))
         asked = rng.choice(np.flatnonzero(self._alive), REACH_QUERIES)
@@ -357,15 +388,15 @@ class AnnIndex:
             part = within(allowed, allowed, n_allowed, self._lists)
             self._scan(plan, queries, part.rows, n_allowed, ids, true)
             parts.append((part, true))
-        for reach in REACHES:
-            plan = self._plan(k, {"reach": reach})
+        for more, reach in REACHES:
+            plan = plan._replace(more=more, reach=np.float32(reach))
             for part, true in parts:
                 self._look_within(plan, queries, part, ids, distances)
                 if recall(distances, true) < target + REACH_SPARE * (1 - target):
                     break
             else:
                 break
-        return reach
+        return more, reach
 
     def _scan(
         self, plan: _Plan, queries: Floats, rows: Rows, n: int, ids: Ids, distances: Floats
@@ -412,27 +443,8 @@ def _lists(vectors: Floats, n_lists: int, seed: int, threads: int) -> tuple[List
     if n < FLAT_BELOW:
         centres, numbers = np.zeros((1, dim), np.float32), np.zeros(n, np.int32)
     else:
-        n_lists = n_lists or 2 ** int(np.round(np.log2(2.3 * n**0.5)))
-        centres, numbers = _centres(vectors, max(1, min(n_lists, n // 39)), seed, threads)
+        centres, numbers = centres_of(vectors, max(1, min(n_lists, n // 39)), seed, threads)
     centre_codes, centre_scales, _ = quantise(centres)
     halves = (np.einsum("ij,ij->i", centres, centres) / 2).astype(np.float32)
     empty = Lists(centre_codes, centre_scales, halves, _NONE, _NONE, _NONE, codes, scales, _NONE)
     return grouped(empty, numbers, codes, scales, np.arange(n, dtype=np.int32)), error
-
-
-def _centres(vectors: Floats, n_lists: int, seed: int, threads: int) -> tuple[Floats, Rows]:
-    """Centres (n_lists, dim) by k-means, and the number of each vector's nearest (n,)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        faiss: Any = import_module("faiss")
-    faiss.omp_set_num_threads(threads)
-    means = faiss.Kmeans(
-        vectors.shape[1],
-        n_lists,
-        niter=ITERATIONS,
-        seed=seed & 0x7FFFFFFF,
-        max_points_per_centroid=POINTS_PER_LIST,
-    )
-    means.train(vectors)
-    _, numbers = means.index.search(vectors, 1)
-    return means.centroids, numbers[:, 0].astype(np.int32)
