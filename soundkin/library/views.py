@@ -82,7 +82,7 @@ class IndexInfo:
     def said(self) -> str:
         """The recall as a person reads it."""
         if not self.measured:
-            return "recall 1"
+            return "exact"
         return f"recall {self.recall:.2f} measured on {self.measured:,} segments of your own sounds"
 
 

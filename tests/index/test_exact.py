@@ -147,3 +147,15 @@ def test_the_largest_products_stay_within_32_bits():
 @compiled
 def first_dot(codes, row, q):
     return dot_at(codes, row, q)
+
+
+@pytest.mark.parametrize("m", [1, 4, 5, 16, 17, 40])
+@pytest.mark.parametrize(("n", "dim"), [(1, 1), (700, 24), (123, 3000), (2, 20_000)])
+def test_products_made_in_parts_are_the_products(m, n, dim):
+    rng = np.random.default_rng(m)
+    X, Q = (rng.standard_normal((rows, dim)).astype(np.float32) for rows in (n, m))
+    X, Q = (Z / np.linalg.norm(Z, axis=1, keepdims=True) for Z in (X, Q))
+    out = np.full((m, n + 3), np.nan, np.float32)
+    found = exact_module._score_alone(X, Q, out[:, :n])
+    np.testing.assert_allclose(found, Q.astype(np.float64) @ X.T.astype(np.float64), atol=1e-5)
+    assert np.isnan(out[:, n:]).all()

@@ -394,7 +394,7 @@ def test_tuning_is_kept_and_told(store: Store, monkeypatch: pytest.MonkeyPatch) 
     assert Upkeep(Catalogue(store)).info(SPACE, 600, DIM) == found
     assert store.setting(f"index:{SPACE}")["target"] == 0.9
     everything = upkeep.tune(SPACE, 1.0)
-    assert (everything.kind, everything.recall, everything.said) == ("exact", 1.0, "recall 1")
+    assert (everything.kind, everything.recall, everything.said) == ("exact", 1.0, "exact")
     assert names(store) == []
     view = fresh(catalogue).spaces[SPACE]
     assert view.index.near is None

@@ -37,7 +37,7 @@ def test_the_card(client: httpx.Client, library: Library, sounds_dir: Path) -> N
     assert card["spaces"] == ["mfcc"]
     (space,) = card["indexes"]
     assert (space["name"], space["vectors"]) == ("mfcc", info.segments)
-    assert (space["indexed"]["kind"], space["indexed"]["said"]) == ("exact", "recall 1")
+    assert (space["indexed"]["kind"], space["indexed"]["said"]) == ("exact", "exact")
     assert space["indexed"]["why"] == info.spaces[0].indexed.why
     assert [root["path"] for root in card["roots"]] == [str(sounds_dir)]
     assert card["indexing"]["state"] == "idle"
