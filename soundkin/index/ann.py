@@ -52,11 +52,11 @@ KEPT = 4
 REACH_PER_ROOT = 1.2
 """Reach that was not measured, times the root of the dimension."""
 REACHES = (
-    (0, 0.0), (0, 0.06), (0, 0.08), (0, 0.09), (0, 0.1), (8, 0.1), (8, 0.11), (8, 0.12), (8, 0.14),
-    (32, 0.12), (32, 0.14), (32, 0.16), (64, 0.2), (64, 0.25), (64, 0.3), (64, 0.4), (64, 0.6),
+    (0, 0.0), (0, 0.06), (0, 0.08), (0, 0.09), (0, 0.1), (8, 0.1), (8, 0.11), (8, 0.12), (32, 0.11),
+    (32, 0.12), (64, 0.11), (64, 0.12), (128, 0.12), (128, 0.14), (128, 0.2), (128, 0.3), (128, 0.6),
 )  # fmt: skip
 """Lists opened besides the usual ones, and reach, from the cheapest to the dearest."""
-REACH_QUERIES, REACH_SPARE = 128, 0.3
+REACH_QUERIES, REACH_SPARE = 128, 0.2
 """Other selections may be harder: this part of what may be missed must not be."""
 REACH_PARTS = (("items", 0.1), ("items", 0.5), ("lists", 0.1), ("lists", 0.5))
 """Selections on which reach is measured: a part of the items, and of the lists, by chance."""
