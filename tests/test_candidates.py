@@ -247,7 +247,7 @@ def test_recall_of_hits_on_real_sound(data_dir: Path, tmp_path: Path) -> None:
         library.add(data_dir / "sonicpi", jobs=1)
         snapshot, plain, _ = (look := library.look()).snapshot, look.view, look.borders
         near = build("ann", np.asarray(plain.index.vectors), n_lists=24)
-        near.adopt({"effort": {"n_probe": 8}})
+        near.adopt({"effort": {"n_probe": 8}, "target": 0.95, "k": 10})
         rows = Rows.of(np.empty((0, near.dim), np.float32), np.asarray(near.vectors))
         index = LiveIndex.of(plain.space_id, rows, plain.index.alive, near)
         view = replace(plain, index=index)
