@@ -193,8 +193,22 @@ def graph_of(module: nn.Module, given: dict[str, Tensor], *, output: str = "vect
         quiet.setLevel(level)
     if program is None:
         raise SpaceError("the exporter gave no graph", "an ONNX program")
-    graph: bytes = program.model_proto.SerializeToString()
+    graph: bytes = bare(program.model_proto).SerializeToString()
     return graph
+
+
+def bare(message: Any) -> Any:  # noqa: ANN401 - messages of ONNX have no types
+    """An ONNX message without notes, in place: the exporter notes which line of which file made a node.
+
+    So a graph tells nothing of the machine it was made on, and the same network has the same hash on any.
+    """
+    for field, value in message.ListFields():
+        if field.name in {"metadata_props", "doc_string"}:
+            message.ClearField(field.name)
+        elif field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                bare(part)
+    return message
 
 
 def demand_equal(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +71,17 @@ def test_the_space_equals_torch(made):
     relative = space.name in {"doppelganger-fast", "cochlea", "autodecompose"}
     assert (ours * expected).sum(axis=1).min() > (0.9999 if relative else 0.95)
     assert np.abs(ours - ours.mean(axis=0)).max() > 0.005
+
+
+def test_the_graph_tells_nothing_of_the_machine(made):
+    model, space, file = made
+    graph = file.with_suffix(".onnx").read_bytes()
+    assert b".py" not in graph, "the exporter's notes name files of the machine"
+    assert str(Path(torch.__file__).parent).encode() not in graph
+    again = file.with_name("again.json")
+    windows = torch.from_numpy(sounds(20, space.window_samples))
+    export_space(model, again, windows=windows, card={"made": "in a test"})
+    assert again.with_suffix(".onnx").read_bytes() == graph, "one network, one hash"
 
 
 def test_a_window_alone_is_the_window_among_others_bit_for_bit(made):
