@@ -6,6 +6,7 @@ A query is terms with blanks between them; all of them hold at once::
     "warm pad"           the phrase, blanks and all                  -"warm pad"
     tag:vinyl            bears the tag                               -tag:loop
     in:Drums             lies in a folder of that name, at any depth, or in one given by its whole path
+    note:wren            occurs in a note on the sound, or in the note's tags  -note:wind
     name:snare           occurs in the file's name                   -name:old
     format:wav           format or suffix                            -format:mp3
     dur<1  dur>=0.5      seconds; also 250ms, 2min, 1h; <, <=, >, >=
@@ -29,18 +30,19 @@ from soundkin.errors import QuerySyntax
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Field = Literal["word", "tag", "in", "name", "format", "dur", "added"]
+Field = Literal["word", "tag", "note", "in", "name", "format", "dur", "added"]
 
 LISTS: dict[str, tuple[str, str]] = {
     "word": ("words", "not_words"),
     "tag": ("tags", "not_tags"),
+    "note": ("notes", "not_notes"),
     "in": ("folders", "not_folders"),
     "name": ("names", "not_names"),
     "format": ("formats", "not_formats"),
 }
 """Fields whose values are collected: where the wanted and the unwanted ones go in a `Scope`."""
 
-NAMED = ("tag", "in", "name", "format", "dur", "added")
+NAMED = ("tag", "note", "in", "name", "format", "dur", "added")
 UNITS_S = {"": 1.0, "s": 1.0, "ms": 1e-3, "min": 60.0, "h": 3600.0}
 MAX_TERMS = 64
 
@@ -57,9 +59,9 @@ class Scope:
 
     folders, not_folders: absolute paths or folder names at any depth; a sound lies in a folder when any
     of its places does. tags, not_tags: all of them, none of them. words: each occurs in path or tags;
-    names: each in the file's name; formats: any of them, by format or suffix. Durations in seconds, times
-    with a time zone, from `added_after` on and up to before `added_before`. text: further conditions in
-    the query language.
+    notes: each in a note on the sound or in that note's tags; names: each in the file's name; formats: any
+    of them, by format or suffix. Durations in seconds, times with a time zone, from `added_after` on and
+    up to before `added_before`. text: further conditions in the query language.
     """
 
     folders: Sequence[str] = ()
@@ -77,6 +79,8 @@ class Scope:
     not_names: Sequence[str] = ()
     formats: Sequence[str] = ()
     not_formats: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    not_notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +258,9 @@ def _check(term: Term) -> None:
 def _example(field: str) -> str:
     """Return a term of a field that can be read."""
     examples = {"dur": "dur<1", "added": "added>2026-01-31", "word": '"warm pad"'}
-    return examples.get(field, f"{field}:{ {'in': 'Drums', 'format': 'wav'}.get(field, 'vinyl') }")
+    return examples.get(
+        field, f"{field}:{ {'in': 'Drums', 'format': 'wav', 'note': 'wren'}.get(field, 'vinyl') }"
+    )
 
 
 def _with_duration(scope: Scope, term: Term) -> Scope:

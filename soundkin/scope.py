@@ -39,7 +39,7 @@ def sounds_in(snapshot: Snapshot, scope: Scope | str | None) -> npt.NDArray[np.b
     if scope.folders:
         mask &= _in_folders(snapshot, scope.folders)
     mask &= ~_in_formats(snapshot, scope.not_formats) & ~_in_folders(snapshot, scope.not_folders)
-    for holds in (_with_words, _with_names, _with_tags, _in_ranges):
+    for holds in (_with_words, _with_names, _with_tags, _with_notes, _in_ranges):
         mask &= holds(snapshot, scope)
     return mask
 
@@ -110,6 +110,16 @@ def _with_tags(snapshot: Snapshot, scope: Scope) -> npt.NDArray[np.bool_]:
         named = {name for name in snapshot.tags.names if folded(name) == tag}
         borne[snapshot.tags.sounds_with(named)] = True
         mask &= borne if wanted else ~borne
+    return mask
+
+
+def _with_notes(snapshot: Snapshot, scope: Scope) -> npt.NDArray[np.bool_]:
+    """Return the sounds with a note that has each wanted word, and none that has an unwanted one."""
+    mask = np.ones(len(snapshot.ids), bool)
+    for word, wanted in _both(scope.notes, scope.not_notes):
+        noted = np.zeros(len(mask), bool)
+        noted[snapshot.notes.sound[snapshot.notes.saying(word)]] = True
+        mask &= noted if wanted else ~noted
     return mask
 
 

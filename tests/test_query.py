@@ -37,6 +37,8 @@ moments = st.none() | st.integers(0, 2**52).map(
         not_names=lists,
         formats=lists,
         not_formats=lists,
+        notes=lists,
+        not_notes=lists,
     )
 )
 def test_every_scope_is_written_and_read_back(scope: Scope) -> None:
@@ -131,7 +133,7 @@ def test_what_is_read(text: str, scope: Scope) -> None:
 @pytest.mark.parametrize(
     ("text", "position", "found", "expected"),
     [
-        ("kick foo:bar", 5, "no field 'foo'", "tag, in, name, format, dur, added"),
+        ("kick foo:bar", 5, "no field 'foo'", "tag, note, in, name, format, dur, added"),
         ('kick "snare', 5, "never closed", 'a second "'),
         ('"kick"er', 6, "'e' straight after a closing quote", "a blank"),
         ("tag:", 4, "nothing after 'tag:'", "tag:vinyl"),

@@ -24,6 +24,7 @@ from soundkin.library.ids import distinct, packed
 from soundkin.library.indexes import Cached, Indexes, setting_key
 from soundkin.library.labels import labels_from
 from soundkin.library.live import LiveIndex, Rows
+from soundkin.library.notes import notes_from
 from soundkin.library.scan import GONE, PRESENT
 from soundkin.library.snapshot import (
     SEGMENT_COLUMNS,
@@ -164,7 +165,8 @@ class Catalogue:
 
     def _versions(self, spaces: Sequence[str]) -> dict[str, int]:
         """Return the versions of the tables that a snapshot depends on."""
-        names = [*("sounds", "locations", "tags", "roots", "settings"), *map(vectors_table, spaces)]
+        tables = ("sounds", "locations", "tags", "notes", "roots", "settings")
+        names = [*tables, *map(vectors_table, spaces)]
         return {name: self.store.version(name) for name in names}
 
     def _refresh(
@@ -189,6 +191,8 @@ class Catalogue:
             new = self._with_spots(new)
         if changed("sounds", "tags"):
             new = self._with_tags(new)
+        if changed("sounds", "notes"):
+            new = replace(new, notes=notes_from(new.ids.ords, self.store.read("notes")))
         if changed("settings"):
             rows = self.store.read("settings").to_pylist()
             new = replace(new, settings={row["key"]: json.loads(row["value"]) for row in rows})

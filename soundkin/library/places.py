@@ -140,7 +140,7 @@ def forget_sounds(store: Store, ids: Sequence[str]) -> int:
         newest = [pc.max(store.read(name, ["batch"])["batch"]).as_py() for name in by_batch]
         before = 1 + max(batch or 0 for batch in newest)
         store.delete_sounds("sounds", ids, before=before)
-        for table in ("locations", "tags"):
+        for table in ("locations", "tags", "notes"):
             store.delete_sounds(table, ids)
         for table in by_batch[1:]:
             store.delete_sounds(table, ids, before=before)

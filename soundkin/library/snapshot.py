@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from soundkin.library.ids import SoundIds
 from soundkin.library.labels import Labels, labels_from
+from soundkin.library.notes import Notes, notes_from
 from soundkin.library.spots import Spots, spots_from
 from soundkin.library.tables import SCHEMAS
 
@@ -129,6 +130,7 @@ class Snapshot:
     sounds: pa.Table
     spots: Spots
     tags: Labels
+    notes: Notes
     settings: Mapping[str, Any]
     space_ids: Sequence[str]
     segments: Mapping[str, npt.NDArray[Any]]
@@ -179,6 +181,7 @@ def empty_snapshot() -> Snapshot:
         sounds=SCHEMAS["sounds"].empty_table().select(list(SOUND_COLUMNS)),
         spots=spots_from(SCHEMAS["locations"].empty_table(), np.empty(0, np.int64), 0, {}),
         tags=labels_from(np.empty(0, np.int64), pa.chunked_array([], pa.string())),
+        notes=notes_from(SoundIds.of().ords, SCHEMAS["notes"].empty_table()),
         settings={},
         space_ids=[],
         segments={**segments, "sound": np.empty(0, np.int32)},

@@ -56,6 +56,20 @@ SCHEMAS: dict[str, pa.Schema] = {
         ]
     ),
     "tags": pa.schema([("sound_id", pa.string()), ("tag", pa.string()), ("added_at", _TIME)]),
+    "notes": pa.schema(
+        [
+            ("note_id", pa.string()),
+            ("sound_id", pa.string()),
+            ("start_s", pa.float64()),
+            ("end_s", pa.float64()),
+            ("low_hz", pa.float64()),
+            ("high_hz", pa.float64()),
+            ("text", pa.string()),
+            ("tags", pa.list_(pa.string())),
+            ("author", pa.string()),
+            ("made_at", _TIME),
+        ]
+    ),
     "failures": pa.schema(
         [
             ("root_id", pa.string()),
@@ -87,6 +101,7 @@ KEYS = {
     "roots": ["root_id"],
     "settings": ["key"],
     "tags": ["sound_id", "tag"],
+    "notes": ["note_id"],
 }
 """What makes a row of an upserted table the same row."""
 
