@@ -10,45 +10,38 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-
 from soundkin import listing
 from soundkin import search as searching
-from soundkin.errors import InputError, NotFound, SpaceError, UnknownSpace
+from soundkin.chosen import DEFAULT_SPACES, Borders, borders_of, space_named, weights_of
+from soundkin.errors import NotFound, SpaceError, UnknownSpace
 from soundkin.library import export, places
+from soundkin.library import tags as tag_rows
 from soundkin.library.catalogue import Catalogue, Snapshot, SpaceView
 from soundkin.library.counts import Counter
 from soundkin.library.ingest import IndexReport, Progress, index_folder
 from soundkin.library.scan import GONE, PRESENT
-from soundkin.library.store import FORMAT, SCHEMAS, Store, quote, vectors_table
+from soundkin.library.store import FORMAT, Store, vectors_table
 from soundkin.library.upkeep import Upkeep
 from soundkin.library.views import Failure, IndexInfo, LibraryInfo, Root, Segment, Sound, SpaceInfo
-from soundkin.listen import SOUND_ID, Listener, QueryItem, as_items, best_spot
+from soundkin.listen import SOUND_ID, Listener, QueryItem, as_items
 from soundkin.scope import Scope
 from soundkin.search import Part, SearchResult, Sense
-from soundkin.shelf import find_space
-from soundkin.space import Space, load_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from soundkin.space import Space
+
 __all__ = ["IndexReport", "Library", "Look", "Progress", "QueryItem", "Scope", "SearchResult"]
-
-DEFAULT_SPACES = ("mfcc",)
-UNMEASURED = {"near_identical": 0.03, "close": 0.2, "related": 0.5}
-"""Band borders of a space whose card names none, until they are measured on the library."""
-
-FAVOURITE = "favourite"
-"""The tag that marks a favourite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +50,7 @@ class Look:
 
     snapshot: Snapshot
     view: SpaceView
-    borders: tuple[float, float, float]
+    borders: Borders
 
 
 class Library:
@@ -118,9 +111,9 @@ class Library:
 
     def look(self, space: str | None = None) -> Look:
         """Return the library at this moment with one space in it; raises as `search`."""
-        chosen = _space(space or DEFAULT_SPACES[0])
+        chosen = space_named(space or DEFAULT_SPACES[0])
         snapshot, view = self._view(chosen.id)
-        return Look(snapshot, view, _borders(chosen, snapshot)[0])
+        return Look(snapshot, view, borders_of(chosen, snapshot)[0])
 
     # -- growing ------------------------------------------------------------------------------------
 
@@ -151,7 +144,7 @@ class Library:
         self._catalogue.touch()
         if not dry_run and not report.stopped:
             for name in spaces:
-                self._upkeep.bring_up(_space(str(name)).id)
+                self._upkeep.bring_up(space_named(str(name)).id)
         return report
 
     def tune(self, recall: float = 0.95, *, space: str | None = None) -> IndexInfo:
@@ -161,7 +154,7 @@ class Library:
         is asked for here holds for every later index of the space. Raises as `search`, and `LibraryBusy`
         while another process builds that index.
         """
-        space_id = _space(space or DEFAULT_SPACES[0]).id
+        space_id = space_named(space or DEFAULT_SPACES[0]).id
         self._view(space_id)
         return self._upkeep.tune(space_id, recall)
 
@@ -190,7 +183,7 @@ class Library:
         Raises `NotFound` for a path or id that is not there or an empty library, `DecodeError` for a file
         that gives no sound, `QueryError` for silence, `UnknownSpace`, `InputError`.
         """
-        weights = _weights(space)
+        weights = weights_of(space)
         chosen = [self._chosen(name) for name in weights]
         snapshot, _ = self._view(chosen[0].id)
         for other in chosen[1:]:
@@ -199,7 +192,7 @@ class Library:
         self._upkeep.look_at(snapshot, views)
         heard = [self._listener.parts(item, chosen, snapshot) for item in as_items(query)]
         senses = [
-            Sense(view, [parts[number] for parts in heard], _borders(one, snapshot)[0], weight)
+            Sense(view, [parts[number] for parts in heard], borders_of(one, snapshot)[0], weight)
             for number, (one, view, weight) in enumerate(
                 zip(chosen, views, weights.values(), strict=True)
             )
@@ -226,7 +219,7 @@ class Library:
 
     def _chosen(self, name: str) -> Space:
         """Return a space; a file's path is how another process opens it too."""
-        chosen = _space(name)
+        chosen = space_named(name)
         if name != chosen.name:
             self._listener.sources[chosen.id] = str(Path(name).absolute())
         return chosen
@@ -277,12 +270,7 @@ class Library:
 
     def peaks(self, sound_id: str) -> npt.NDArray[np.int8]:
         """Return a sound's waveform for drawing: (800, 2) int8, least and greatest, 127 = full scale."""
-        rows = self._store.read("sounds", ["peaks"], f"sound_id = {quote([sound_id])}")[
-            "peaks"
-        ].to_pylist()
-        if not rows:
-            raise listing.no_sound(sound_id)
-        return np.frombuffer(rows[0], np.int8).reshape(-1, 2)
+        return listing.peaks_of(self._store, sound_id)
 
     def locate(self, sound_id: str) -> Path:
         """Return where a sound can be opened now. Raises `NotFound`, or `Offline` when it is known only."""
@@ -324,14 +312,14 @@ class Library:
         """Describe one space of the library."""
         name = space_id.rpartition("-")[0]
         table = self._store.table(vectors_table(space_id))
-        borders: tuple[float, float, float] = (0.0, 0.0, 0.0)
+        borders: Borders = (0.0, 0.0, 0.0)
         calibrated = False
         try:
-            space = _space(name)
+            space = space_named(name)
         except SpaceError:
             space = None
         if space is not None and space.id == space_id:
-            borders, calibrated = _borders(space, self._catalogue.snapshot())
+            borders, calibrated = borders_of(space, self._catalogue.snapshot())
         dim = int(table.schema.field("vector").type.list_size)
         n = int(table.count_rows())
         index = self._upkeep.info(space_id, n, dim)
@@ -341,25 +329,17 @@ class Library:
 
     def tag(self, sound_ids: Iterable[str], tags: Iterable[str]) -> None:
         """Put tags on sounds; favourites are the tag "favourite". Raises `NotFound`, `InputError`."""
-        ids, names = self._checked_ids(sound_ids), _checked_tags(tags)
-        now = datetime.now(UTC)
-        rows = [{"sound_id": sid, "tag": tag, "added_at": now} for sid in ids for tag in names]
-        self._store.insert_missing("tags", pa.Table.from_pylist(rows, schema=SCHEMAS["tags"]))
+        tag_rows.put(self._store, self._checked_ids(sound_ids), tags)
         self._catalogue.touch()
 
     def untag(self, sound_ids: Iterable[str], tags: Iterable[str]) -> None:
         """Take tags off sounds; one that is not there is passed over. Raises `NotFound`, `InputError`."""
-        ids, names = self._checked_ids(sound_ids), _checked_tags(tags)
-        if ids and names:
-            self._store.delete("tags", f"sound_id IN ({quote(ids)}) AND tag IN ({quote(names)})")
-            self._catalogue.touch()
+        tag_rows.take_off(self._store, self._checked_ids(sound_ids), tags)
+        self._catalogue.touch()
 
     def tag_counts(self) -> dict[str, int]:
         """Count the sounds of every tag, most used first."""
-        counts: dict[str, int] = {}
-        for tag in self._store.read("tags", ["tag"])["tag"].to_pylist():
-            counts[tag] = counts.get(tag, 0) + 1
-        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+        return tag_rows.counts(self._store)
 
     def _checked_ids(self, sound_ids: Iterable[str]) -> list[str]:
         """Return the ids once each, all of them known."""
@@ -408,15 +388,9 @@ class Library:
         self, path: str | Path, fmt: str | None = None, *, scope: Scope | str | None = None
     ) -> int:
         """Write the list of sounds as CSV, JSON, Parquet or M3U (by suffix or `fmt`); return how many."""
-        sounds, total = self.sounds(scope, limit=2**62)
-        snapshot = self._catalogue.snapshot()
-        spots = [best_spot(self._catalogue, snapshot, sound.sound_id) for sound in sounds]
-        rows = [
-            asdict(sound) | {"raw": spot.raw if spot else b""}
-            for sound, spot in zip(sounds, spots, strict=True)
-        ]
+        rows = listing.rows_of(self._catalogue, scope)
         export.write(rows, Path(path), fmt)
-        return total
+        return len(rows)
 
     def to_arrow(self, table: str = "sounds") -> pa.Table:
         """Return one table as Arrow: sounds, locations, segments, tags, failures, roots, or a space's id.
@@ -424,38 +398,6 @@ class Library:
         Orphans of an interrupted run are left out. Raises `NotFound` for another name.
         """
         return listing.table_of(self._store, table)
-
-
-def _borders(space: Space, snapshot: Snapshot) -> tuple[tuple[float, float, float], bool]:
-    """Return the band borders of a space, and whether they were measured on this library."""
-    measured = snapshot.settings.get(f"borders:{space.id}")
-    bands = measured or space.card.get("bands", UNMEASURED)
-    return (bands["near_identical"], bands["close"], bands["related"]), measured is not None
-
-
-def _weights(space: str | Mapping[str, float] | None) -> dict[str, float]:
-    """Return the spaces of a query with what each counts. Raises `InputError` for weights of nothing."""
-    if space is None or isinstance(space, str):
-        return {space or DEFAULT_SPACES[0]: 1.0}
-    weights = {str(name): float(weight) for name, weight in space.items() if weight}
-    if not weights or not all(0 < weight < np.inf for weight in weights.values()):
-        raise InputError(
-            f"the blend {dict(space)}",
-            "spaces with weights above 0",
-            'for example {"mfcc": 0.7, "mine": 0.3}',
-        )
-    return weights
-
-
-def _space(name: str) -> Space:
-    """Return a space, loaded once until its file changes."""
-    return _loaded(name, find_space(name).stat().st_mtime_ns)
-
-
-@cache
-def _loaded(name: str, _written_at: int) -> Space:
-    """Return a space as it was written at one moment."""
-    return load_space(name)
 
 
 def library_path(path: str | Path | None) -> Path:
@@ -467,16 +409,3 @@ def library_path(path: str | Path | None) -> Path:
 
         return user_data_path("soundkin", appauthor=False) / "library"
     return Path(path).expanduser().absolute()
-
-
-def _checked_tags(tags: Iterable[str]) -> list[str]:
-    """Return tags trimmed, once each; refuse empty, long and broken ones."""
-    names = list(dict.fromkeys(tag.strip() for tag in tags))
-    for tag in names:
-        if not tag or len(tag) > 100 or any(c in tag for c in ",;\n\r\0"):
-            raise InputError(
-                f"the tag {tag!r}",
-                "1 to 100 characters without comma, semicolon or line break",
-                "choose another word",
-            )
-    return names

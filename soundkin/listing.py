@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,12 +13,14 @@ import pyarrow.compute as pc
 
 from soundkin.errors import InputError, NotFound, Offline
 from soundkin.library.scan import GONE, display
-from soundkin.library.store import SCHEMAS, vectors_table
+from soundkin.library.store import SCHEMAS, quote, vectors_table
 from soundkin.library.views import Failure, Segment, Sound
 from soundkin.listen import best_spot
 from soundkin.scope import sounds_in
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from soundkin.library.catalogue import Catalogue, Snapshot
     from soundkin.library.store import Store
     from soundkin.scope import Scope
@@ -84,6 +87,25 @@ def segments_of(snapshot: Snapshot, sound_id: str) -> list[Segment]:
             float(columns["energy_db"][row]),
         )
         for row in snapshot.segment_rows(ord_of(snapshot, sound_id))
+    ]
+
+
+def peaks_of(store: Store, sound_id: str) -> npt.NDArray[np.int8]:
+    """Return a sound's waveform for drawing; see `Library.peaks`. Raises `NotFound`."""
+    rows = store.read("sounds", ["peaks"], f"sound_id = {quote([sound_id])}")["peaks"].to_pylist()
+    if not rows:
+        raise no_sound(sound_id)
+    return np.frombuffer(rows[0], np.int8).reshape(-1, 2)
+
+
+def rows_of(catalogue: Catalogue, scope: Scope | str | None) -> list[dict[str, Any]]:
+    """Return every sound in a scope as a row to export, by name, with the raw path to open it."""
+    snapshot = catalogue.snapshot()
+    sounds, _ = page_of(catalogue, scope, limit=2**62, offset=0, order="name")
+    spots = [best_spot(catalogue, snapshot, sound.sound_id) for sound in sounds]
+    return [
+        asdict(sound) | {"raw": spot.raw if spot else b""}
+        for sound, spot in zip(sounds, spots, strict=True)
     ]
 
 

@@ -67,7 +67,8 @@ def index_command(
     Sounds are found by content: moving, renaming and retagging them costs nothing. Nothing is written
     beside your files. Ctrl-C is safe at any moment; the same command goes on where it stopped.
     """
-    from soundkin.facade import DEFAULT_SPACES, Library
+    from soundkin.chosen import DEFAULT_SPACES
+    from soundkin.facade import Library
 
     folders = folders or []
     if not folders and tune is None:
