@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import re
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +21,7 @@ from soundkin.audio.formats import AUDIO_SUFFIXES, MAX_RATE_HZ, MIN_RATE_HZ, Sou
 from soundkin.audio.libsndfile import open_sndfile
 from soundkin.audio.peaks import PeakMeter
 from soundkin.audio.source import Openable, Source, byte_hash
+from soundkin.audio.summary import SoundSummary
 from soundkin.errors import DecodeError, InputError
 
 if TYPE_CHECKING:
@@ -54,25 +54,6 @@ KNOWN_HEADS = re.compile(
     rb"RIFF|RIFX|RF64|riff|FORM|fLaC|OggS|ID3|\.snd|caff|....ftyp|\x1aE\xdf\xa3|0&\xb2u", re.DOTALL
 )
 """How files of sound begin; one that does and does not decode is corrupt, not some other kind of file."""
-
-
-@dataclass(frozen=True, slots=True)
-class SoundSummary:
-    """What one pass over a sound found.
-
-    `sample_hash` is 32 hex digits over rate, channels and native samples; `peak_db` the highest
-    magnitude of the mono sound in dBFS (-200 for digital silence); `peaks` (800, 2) int8 its
-    outline, 127 = full scale.
-    """
-
-    sample_hash: str
-    duration_s: float
-    rate_hz: int
-    channels: int
-    format: str
-    subtype: str
-    peak_db: float
-    peaks: npt.NDArray[np.int8]
 
 
 class SoundReader:

@@ -13,6 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from soundkin.audio.summary import SoundSummary
+
 Vectors = npt.NDArray[np.float32]
 
 _COLUMNS = ("seq", "start_s", "end_s", "centre_s", "energy_db")
@@ -35,17 +37,9 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(SoundSummary):
     """One sound as the library keeps it: what it is, its segments, their vectors by space id."""
 
-    sample_hash: str
-    duration_s: float
-    rate_hz: int
-    channels: int
-    format: str
-    subtype: str
-    peak_db: float
-    peaks: npt.NDArray[np.int8]
     seq: npt.NDArray[np.int32]
     start_s: npt.NDArray[np.float64]
     end_s: npt.NDArray[np.float64]
