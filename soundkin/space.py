@@ -26,6 +26,7 @@ from soundkin.frontend.log_mel import TILE, Frames, MelSettings, mel_at, mel_win
 from soundkin.shelf import find_space
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from soundkin.audio.windows import Chunk
@@ -90,14 +91,15 @@ class CepstralHead:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What a chunk's segments become in one space.
+    """What a chunk's segments become in one space, before they are embedded.
 
-    Rows count the chunk's segments. `full_vectors` (f, dim): windows full of sound, which share
-    frames, at `full_rows` (f,). `windows` (w, window_samples) with `valid` (w,) samples: those that
-    stand alone, at `rows` (w,); embed them in one batch with windows of other sounds.
+    Rows count the chunk's segments. Windows full of sound, at `full_rows` (f,), share the frames
+    `mel` (m, bands), of which each takes those at `places` (f, frames). `windows`
+    (w, window_samples) with `valid` (w,) samples: those that stand alone, at `rows` (w,).
     """
 
-    full_vectors: Floats
+    mel: Floats
+    places: Ints
     full_rows: Ints
     windows: Floats
     valid: Ints
@@ -158,6 +160,21 @@ class Space:
                 vectors[part] = _unit(self.head(frames))
         return _finite(vectors)
 
+    def embed_gathered(self, parts: Sequence[Gathered]) -> list[Floats]:
+        """Vectors (k, dim) of the k segments of each part, all embedded together.
+
+        A network takes a fixed number of windows at a time: what is gathered from many sounds
+        fills it, and each vector is the same as alone.
+        """
+        vectors, at = self._embed_parts(parts), 0
+        done = [np.empty((len(p.rows) + len(p.full_rows), self.dim), np.float32) for p in parts]
+        for rows_of in (lambda part: part.rows, lambda part: part.full_rows):
+            for part, out in zip(parts, done, strict=True):
+                rows = rows_of(part)
+                out[rows] = vectors[at : at + len(rows)]
+                at += len(rows)
+        return done
+
     def embed_at(self, samples: Floats, starts: npt.ArrayLike, valid: npt.ArrayLike) -> Floats:
         """Windows of one stretch of sound -> unit vectors (k, dim).
 
@@ -172,14 +189,14 @@ class Space:
         if not (inside & (first + count <= len(samples))).all():
             wanted = f"windows of 1 to {self.window_samples} within {len(samples)} samples"
             raise InputError("a window outside the sound", wanted, "cut it to the sound")
-        return self._complete(self._gather(samples, first, count))
+        return self.embed_gathered([self._gather(samples, first, count)])[0]
 
     def embed_chunk(self, chunk: Chunk) -> Floats:
         """Unit vectors (k, dim) of the k segments of a chunk, resampled here."""
-        return self._complete(self.gather_chunk(chunk))
+        return self.embed_gathered([self.gather_chunk(chunk)])[0]
 
     def gather_chunk(self, chunk: Chunk) -> Gathered:
-        """Embed those segments of a chunk that share frames, cut out the others."""
+        """Frames of those segments of a chunk that share them, the windows of the others."""
         return self._gather(*self.place_chunk(chunk))
 
     def place_chunk(self, chunk: Chunk) -> tuple[Floats, Ints, Ints]:
@@ -200,32 +217,49 @@ class Space:
         for window, row in zip(windows, rows, strict=True):
             window[: valid[row]] = samples[starts[row] : starts[row] + valid[row]]
         full_rows = np.flatnonzero(shared)
-        vectors = self._embed_lattice(samples, starts[full_rows] // hop)
-        return Gathered(vectors, full_rows, windows, valid[rows], rows)
+        mel, places = self._lattice(samples, starts[full_rows] // hop)
+        return Gathered(mel, places, full_rows, windows, valid[rows], rows)
 
-    def _embed_lattice(self, samples: Floats, first: Ints) -> Floats:
-        """Whole windows that begin at frame `first` (k,) of a stretch: (k, dim)."""
-        vectors = np.empty((len(first), self.dim), np.float32)
-        if not len(first):
-            return vectors
+    def _lattice(self, samples: Floats, first: Ints) -> tuple[Floats, Ints]:
+        """Frames (m, bands) that whole windows share, and which of them each takes (k, frames).
+
+        `first` (k,): the frame of the stretch that a window begins at.
+        """
         count = n_frames(self.window_samples, self.frontend)
+        if not len(first):
+            return np.empty((0, self.frontend.bands), np.float32), np.empty((0, count), np.int64)
         wanted = np.unique(first[:, None] + np.arange(count))
         places = np.searchsorted(wanted, first)[:, None] + np.arange(count)
         with np.errstate(invalid="ignore", over="ignore"):
-            mel = mel_at(samples, wanted * self.frontend.hop, self.frontend)
-            for begin in range(0, len(first), BATCH):
-                part = places[begin : begin + BATCH]
-                full, ones = np.full(len(part), count), np.ones(len(part), np.int64)
-                vectors[begin : begin + BATCH] = _unit(self.head(Frames(mel[part], full, ones)))
-        return _finite(vectors)
+            return mel_at(samples, wanted * self.frontend.hop, self.frontend), places
 
-    def _complete(self, gathered: Gathered) -> Floats:
-        """Embed what stands alone and put all rows in place."""
-        n = len(gathered.rows) + len(gathered.full_rows)
-        vectors = np.empty((n, self.dim), np.float32)
-        vectors[gathered.full_rows] = gathered.full_vectors
-        vectors[gathered.rows] = self.embed(gathered.windows, gathered.valid)
-        return vectors
+    def _embed_parts(self, parts: Sequence[Gathered]) -> Floats:
+        """Vectors of all windows that stand alone, then of all that share frames: (n, dim)."""
+        windows, lengths = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("windows", "valid")
+        )
+        count = n_frames(self.window_samples, self.frontend)
+        shared = np.concatenate([part.places for part in parts])
+        shared += np.repeat(_starts([len(p.mel) for p in parts]), [len(p.places) for p in parts])[
+            :, None
+        ]
+        valid, per_hop = (np.full(len(shared), value) for value in (count, 1))
+        mel, places = [part.mel for part in parts], shared
+        with np.errstate(invalid="ignore", over="ignore"):
+            if len(windows):
+                alone = mel_windows(windows, lengths, self.frontend)
+                own = np.arange(len(windows) * count).reshape(-1, count)
+                mel.insert(0, alone.mel.reshape(own.size, -1))
+                places = np.concatenate([own, shared + own.size])
+                valid = np.concatenate([alone.valid, valid])
+                per_hop = np.concatenate([alone.per_hop, per_hop])
+            flat = np.concatenate(mel)
+            vectors = np.empty((len(places), self.dim), np.float32)
+            for begin in range(0, len(vectors), BATCH):
+                part = slice(begin, begin + BATCH)
+                frames = Frames(flat[places[part]], valid[part], per_hop[part])
+                vectors[part] = _unit(self.head(frames))
+        return _finite(vectors)
 
     def _checked(self, windows: Floats, valid_samples: npt.ArrayLike | None) -> tuple[Floats, Ints]:
         """Windows and valid samples in the shape and type that the front-end takes."""
@@ -334,6 +368,13 @@ def _longer(chunk: Chunk, centre_s: float, window_s: float) -> tuple[float, floa
     last = min(len(chunk.samples), round((centre_s + window_s / 2 - origin) * rate))
     start, end = active_range(chunk.samples[first:last], rate) or (0, last - first)
     return origin + (first + start) / rate, origin + (first + end) / rate
+
+
+def _starts(sizes: Sequence[int]) -> Ints:
+    """Where each of some runs begins, one after the other: (len(sizes),)."""
+    ends = np.cumsum(np.array(sizes, np.int64))
+    starts: Ints = ends - sizes
+    return starts
 
 
 def _unit(vectors: Floats) -> Floats:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ import numpy.typing as npt
 from soundkin.errors import SpaceError
 from soundkin.frontend.log_mel import Frames, MelSettings
 from soundkin.space import FORMAT, Gathered, Space, space_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -78,8 +81,17 @@ class WaveSpace(Space):
         windows = np.zeros((len(starts), self.window_samples), np.float32)
         for window, start, n in zip(windows, starts, valid, strict=True):
             window[:n] = samples[start : start + n]
-        none = np.empty((0, self.dim), np.float32)
-        return Gathered(none, np.empty(0, np.int64), windows, valid, np.arange(len(starts)))
+        rows, none = np.arange(len(starts)), np.empty((0, 0))
+        return Gathered(
+            none.astype(np.float32), none.astype(np.int64), rows[:0], windows, valid, rows
+        )
+
+    def _embed_parts(self, parts: Sequence[Gathered]) -> Floats:
+        """Every window stands alone: (n, dim)."""
+        windows, valid = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("windows", "valid")
+        )
+        return self.embed(windows, valid)
 
 
 def onnx_space(settings: dict[str, Any], folder: Path) -> Space:

@@ -71,11 +71,20 @@ def deformed_copies(samples: Samples, rate_hz: int, *, seed: int = 0) -> list[Sa
 
 def embed_first(space: Space, samples: Samples, rate_hz: int) -> npt.NDArray[np.float32] | None:
     """Return the vector of a sound's first segment, on the very path of ingest; None for silence."""
-    for chunk in chunks([samples], rate_hz, margin_s=space.margin_s):
-        if len(chunk.segments.seq):
-            vector: npt.NDArray[np.float32] = space.embed_chunk(chunk)[0]
-            return vector
-    return None
+    return _embed_firsts(space, [samples], rate_hz)[0]
+
+
+def _embed_firsts(
+    space: Space, sounds: Sequence[Samples], rate_hz: int
+) -> list[npt.NDArray[np.float32] | None]:
+    """Return the vector of each sound's first segment, None for silence; embedded together."""
+    first = [
+        next((c for c in chunks([s], rate_hz, margin_s=space.margin_s) if len(c.segments)), None)
+        for s in sounds
+    ]
+    heard = [space.gather_chunk(chunk) for chunk in first if chunk is not None]
+    vectors = iter(space.embed_gathered(heard) if heard else [])
+    return [None if chunk is None else next(vectors)[0] for chunk in first]
 
 
 def copy_distances(
@@ -86,7 +95,7 @@ def copy_distances(
     for number, (samples, rate_hz) in enumerate(sounds, seed):
         try:
             copies = deformed_copies(samples, rate_hz, seed=number)
-            vectors = [embed_first(space, sound, rate_hz) for sound in [samples, *copies]]
+            vectors = _embed_firsts(space, [samples, *copies], rate_hz)
         except (SoundkinError, RuntimeError):  # too short to be cut, a rate that no coder takes
             continue
         original = vectors.pop(0)

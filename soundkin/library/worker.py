@@ -31,11 +31,15 @@ from soundkin.space import Space, load_space
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from soundkin.space import Gathered
+
 Samples = npt.NDArray[np.float32]
 At = Callable[[Outcome | None], None]
 """Takes what is known of the file at hand; None between files."""
 
 BEAT_S = 0.5
+GATHERED = 256
+"""Windows that are embedded at one go: few batches of a network are then not full."""
 BEATLESS_BYTES = 1 << 26
 """A file below this is hashed at one go."""
 
@@ -56,37 +60,29 @@ class _Pending:
 class _Gatherer:
     """Windows of one space from several sounds, embedded in full batches."""
 
-    def __init__(self, space: Space, batch: int = 64) -> None:
+    def __init__(self, space: Space) -> None:
         self.space = space
-        self.batch = batch
-        self._windows: list[Samples] = []
-        self._valid: list[npt.NDArray[np.int64]] = []
-        self._targets: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.intp]]] = []
+        self._parts: list[Gathered] = []
+        self._outs: list[npt.NDArray[np.float32]] = []
         self._n = 0
 
     def take(self, chunk: Chunk) -> npt.NDArray[np.float32]:
         """Return the array that will hold the vectors of a chunk once `flush` has run."""
-        gathered = self.space.gather_chunk(chunk)
         out = np.empty((len(chunk.segments.seq), self.space.dim), np.float32)
-        out[gathered.full_rows] = gathered.full_vectors
-        if len(gathered.rows):
-            self._windows.append(gathered.windows)
-            self._valid.append(gathered.valid)
-            self._targets.append((out, gathered.rows))
-            self._n += len(gathered.rows)
-            if self._n >= self.batch:
-                self.flush()
+        self._parts.append(self.space.gather_chunk(chunk))
+        self._outs.append(out)
+        self._n += len(out)
+        if self._n >= GATHERED:
+            self.flush()
         return out
 
     def flush(self) -> None:
         """Embed what was gathered."""
         if self._n:
-            vectors = self.space.embed(np.concatenate(self._windows), np.concatenate(self._valid))
-            at = 0
-            for out, rows in self._targets:
-                out[rows] = vectors[at : at + len(rows)]
-                at += len(rows)
-        self._windows, self._valid, self._targets, self._n = [], [], [], 0
+            done = self.space.embed_gathered(self._parts)
+            for out, vectors in zip(self._outs, done, strict=True):
+                out[:] = vectors
+        self._parts, self._outs, self._n = [], [], 0
 
 
 def hear_group(
