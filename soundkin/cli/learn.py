@@ -29,7 +29,7 @@ def synth(
     as_json: AsJson = False,
 ) -> None:
     """Write pairs of synthesized sounds to listen to, and a picture of their spectrograms."""
-    _demand_torch()
+    demand_torch()
     from soundkin.synth.audition import write_pairs
 
     made = write_pairs(
@@ -80,7 +80,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a space without labels by a recipe, and install it: `--space RECIPE` uses it at once."""
-    _demand_torch()
+    demand_torch()
     from soundkin.shelf import installed_spaces
     from soundkin.train_space import train_space
 
@@ -137,7 +137,7 @@ def swap(
         typer.echo(f"Wrote {out}: {content} with the voice of {voice}.")
 
 
-def _demand_torch() -> None:
+def demand_torch() -> None:
     """Say plainly what is missing."""
     if find_spec("torch") is None:
         raise InputError(

@@ -132,14 +132,19 @@ def _embed_all(cut: list[tuple[Floats, Ints]], subject: Subject) -> Floats:
 def crop_vectors(file: Path, space: Space, *, crop_s: float) -> Floats:
     """Vectors (n, dim) of a file's stretches of `crop_s` one after the other, as speakers are told by.
 
-    Of each stretch as much as the space's window takes; a rest shorter than a stretch is left out.
+    The mean over as many of the space's windows as fit in a stretch, one beside the other, else as
+    much as one takes; a rest shorter than a stretch is left out.
     """
     samples, rate_hz = read_sound(file, rate_hz=space.sample_rate)
     size = round(crop_s * rate_hz)
     n, kept = len(samples) // size, min(size, space.window_samples)
-    windows = np.zeros((n, space.window_samples), np.float32)
-    windows[:, :kept] = samples[: n * size].reshape(n, size)[:, :kept]
-    return space.embed(windows, np.full(n, kept))
+    each = size // kept
+    parts = samples[: n * size].reshape(n, size)[:, : each * kept].reshape(n * each, kept)
+    windows = np.zeros((n * each, space.window_samples), np.float32)
+    windows[:, :kept] = parts
+    vectors = space.embed(windows, np.full(n * each, kept))
+    mean: Floats = vectors.reshape(n, each, vectors.shape[1]).mean(axis=1)
+    return mean
 
 
 def _hear_all(files: list[Path], subjects: list[Subject], jobs: int | None) -> list[list[Floats]]:

@@ -20,6 +20,7 @@ from soundkin.evaluate.retrieval import neighbours
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+Doubles = npt.NDArray[np.float64]
 KS = (1, 2, 5, 10, 20, 50, 100)
 
 
@@ -30,6 +31,45 @@ class Curve:
     ks: tuple[int, ...]
     lift: tuple[Interval, ...]
     chance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """One property, one row a clip: `share` (n, len(ks)) of equals among the k nearest, `chance` (n,)."""
+
+    ks: tuple[int, ...]
+    share: Doubles
+    chance: Doubles
+
+
+def neighbour_shares(
+    vectors: npt.ArrayLike,
+    properties: Mapping[str, npt.ArrayLike],
+    groups: npt.ArrayLike | None = None,
+    *,
+    ks: Sequence[int] = KS,
+) -> dict[str, Shares]:
+    """How many of each clip's nearest are its equals: vectors (n, dim); properties name -> (n,).
+
+    Sizes beyond the number of clips are left out.
+    """
+    values = {name: np.asarray(column) for name, column in properties.items()}
+    shares: dict[str, list[Doubles]] = {name: [] for name in values}
+    chances: dict[str, list[Doubles]] = {name: [] for name in values}
+    chosen: tuple[int, ...] = ()
+    for begin, order, allowed in neighbours(vectors, groups):
+        asked = np.arange(begin, begin + len(order))
+        n = allowed.sum(axis=1)
+        chosen = chosen or tuple(int(k) for k in ks if k < len(order[0]))
+        for name, value in values.items():
+            same = np.cumsum((value[order] == value[asked, None]) & allowed, axis=1)
+            at = np.maximum(np.minimum(np.asarray(chosen)[None], n[:, None]), 1)
+            shares[name].append(np.take_along_axis(same, at - 1, axis=1) / at)
+            chances[name].append(same[:, -1] / np.maximum(n, 1))
+    return {
+        name: Shares(chosen, np.concatenate(shares[name]), np.concatenate(chances[name]))
+        for name in values
+    }
 
 
 def locality(
@@ -52,22 +92,8 @@ def locality(
     >>> round(curve.lift[0].value, 2), round(curve.chance, 3)
     (2.11, 0.474)
     """
-    values = {name: np.asarray(column) for name, column in properties.items()}
-    shares: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in values}
-    chances: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in values}
-    chosen: tuple[int, ...] = ()
-    for begin, order, allowed in neighbours(vectors, groups):
-        asked = np.arange(begin, begin + len(order))
-        n = allowed.sum(axis=1)
-        chosen = chosen or tuple(int(k) for k in ks if k < len(order[0]))
-        for name, value in values.items():
-            same = np.cumsum((value[order] == value[asked, None]) & allowed, axis=1)
-            at = np.maximum(np.minimum(np.asarray(chosen)[None], n[:, None]), 1)
-            shares[name].append(np.take_along_axis(same, at - 1, axis=1) / at)
-            chances[name].append(same[:, -1] / np.maximum(n, 1))
     curves = {}
-    for name in values:
-        share, chance = np.concatenate(shares[name]), np.concatenate(chances[name])
-        lifts = [bootstrap_ratio(column, chance, draws=draws, seed=seed) for column in share.T]
-        curves[name] = Curve(chosen, tuple(lifts), float(chance.mean()))
+    for name, found in neighbour_shares(vectors, properties, groups, ks=ks).items():
+        columns = [bootstrap_ratio(c, found.chance, draws=draws, seed=seed) for c in found.share.T]
+        curves[name] = Curve(found.ks, tuple(columns), float(found.chance.mean()))
     return curves
