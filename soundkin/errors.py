@@ -15,6 +15,7 @@
         ├── LibraryFormatError    exit code 5, HTTP 500   written by a newer Soundkin, or not a library
         ├── LibraryBusy           exit code 6, HTTP 409   another indexer holds the folder
         ├── Offline               exit code 5, HTTP 409   the sound's folder is not mounted now
+        ├── BucketError           exit code 5, HTTP 503   object storage does not answer or refuses
         └── StorageError          exit code 7, HTTP 507   the disk is full or refuses
 
 Every message says what was found, what was expected and what to do.
@@ -169,6 +170,13 @@ class Offline(LibraryError):
 
     code = "offline"
     http_status = 409
+
+
+class BucketError(LibraryError):
+    """Object storage that does not answer, or refuses."""
+
+    code = "bucket"
+    http_status = 503
 
 
 class StorageError(LibraryError):

@@ -59,7 +59,7 @@ class Counter:
                 places=self._kept("locations", versions["locations"], self._places),
                 tags=self._kept("tags", versions["tags"], self._tags),
                 failures=self.store.count("failures"),
-                disk_bytes=self._kept("disk", versions, lambda: bytes_below(self.store.path)),
+                disk_bytes=self._kept("disk", versions, self.store.storage.size),
             )
 
     def _kept(self, name: str, version: object, count: Callable[[], _T]) -> _T:

@@ -138,7 +138,7 @@ class Indexes:
         from platformdirs import user_cache_path
 
         home = user_cache_path("soundkin", appauthor=False) / "indexes" / self._store.library_id
-        return self._store.path / "cache", home
+        return self._store.cache, home
 
     def _read(self, path: Path, space_id: str) -> Cached:
         """Open one cache. Raises for whatever is not as it should be."""
@@ -188,7 +188,7 @@ class Indexes:
         A target asks for a build from the start, with the least effort that gives that recall on so many
         of the view's own rows.
         """
-        lock = self._store.path / "locks" / f"index-{view.space_id}"
+        lock = self._store.local_locks / f"index-{view.space_id}"
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(SoundkinError, OSError):  # a library that cannot be written to
                 if not locks.take(stack.enter_context(locks.opened(lock))):

@@ -13,20 +13,20 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
     import lancedb
 
 CLIENT = "lance_namespace_urllib3_client"
 
 
-def connect(folder: Path) -> lancedb.DBConnection:
-    """Return a connection to the tables in a folder."""
+def connect(uri: str, options: Mapping[str, str] | None = None) -> lancedb.DBConnection:
+    """Return a connection to the tables in a folder, or at an address with the options of its store."""
     os.environ.setdefault("LANCEDB_LOG", "error")  # its warnings are what retries are for
     _defer(CLIENT)
     import lancedb
 
-    return lancedb.connect(str(folder))
+    return lancedb.connect(uri, storage_options=dict(options) if options else None)
 
 
 def _defer(package: str) -> None:

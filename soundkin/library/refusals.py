@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 from typing import TYPE_CHECKING
 
+from soundkin.bucket import refusal
 from soundkin.errors import LibraryError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_CONFLICT = re.compile(r"conflict|concurrent", re.IGNORECASE)
 _FULL = ("no space left", "disk quota", "file too large", "storagefull", "quotaexceeded")
 _FULL_CODES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = ("permission denied", "read-only file system", "operation not permitted")
@@ -25,7 +28,10 @@ def guarded(what: str = "the library") -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        lower = str(error).lower()
+        text = str(error)
+        if refusal.is_from_store(text) and not _CONFLICT.search(text):
+            raise refusal.refusal_of(what.strip("'"), text) from error
+        lower = text.lower()
         if getattr(error, "errno", None) in _FULL_CODES or any(word in lower for word in _FULL):
             raise StorageError(
                 f"the disk with {what} is full",

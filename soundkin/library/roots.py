@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from soundkin.library import locks
 from soundkin.library.scan import display
 from soundkin.library.tables import SCHEMAS, quote
 
@@ -43,7 +42,7 @@ def claimed(store: Store, path: bytes) -> Iterator[Claim]:
     """
     with contextlib.ExitStack() as held:
         # one at a time: two indexers of the same new folder must find the same root
-        with locks.turn(store.path / "locks" / "roots"):
+        with store.storage.locks.turn("roots"):
             known = store.read("roots").to_pylist()
             claim = find(known, path) or Claim(uuid.uuid4().hex[:12], path)
             held.enter_context(store.indexing(claim.root_id, display(claim.root)))

@@ -1,11 +1,11 @@
 """The tables of a library on disk and the order in which they are written.
 
-A library is a folder::
+A library is a folder, or a part of a bucket (see :mod:`soundkin.library.storage`)::
 
     soundkin.json     format version, the library's own id
     tables/           one Lance dataset a table, each with atomic, versioned commits
-    locks/            who is indexing what (advisory locks; empty files)
-    cache/            search indexes; never the truth, may be deleted
+    locks/            who is indexing what (advisory locks: empty files; in a bucket: leases)
+    cache/            search indexes; never the truth, may be deleted (of a bucket: on this machine)
 
 Lance commits one table at a time, so the order carries the meaning: segments and vectors first, then
 places, the `sounds` row last. A sound exists when its `sounds` row does; rows without one are orphans
@@ -20,20 +20,20 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import time
 import uuid
 from datetime import timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import pyarrow as pa
 
-from soundkin.errors import LibraryBusy, LibraryError, LibraryFormatError, NotFound
-from soundkin.library import locks
+from soundkin.bucket.refusal import is_about_keys, is_passing
+from soundkin.errors import BucketError, LibraryBusy, LibraryError, LibraryFormatError, NotFound
 from soundkin.library.lance import connect
 from soundkin.library.refusals import guarded
+from soundkin.library.storage import MARKER, Storage, storage_at
 from soundkin.library.sweep import sweep
 from soundkin.library.tables import (
     KEYS,
@@ -65,8 +65,6 @@ __all__ = [
 FORMAT = 1
 """The version of the layout written by this code."""
 
-MARKER = "soundkin.json"
-
 READ_ROWS = 1 << 16
 """Rows that the store hands over at once; its own choice of 1,024 takes ten times as long."""
 
@@ -79,57 +77,124 @@ FRAGMENTS = 32
 COMMITS_A_MERGE = 64
 """After so many commits by key of one process it looks whether a table wants merging."""
 
+TRIES = 4
+"""How often a request to a bucket is tried that was cut off in the middle."""
+
 _CONFLICT = re.compile(r"conflict|concurrent", re.IGNORECASE)
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+
+def _asked_again(method: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Let a method that can be done twice be done again when a bucket failed for a moment.
+
+    The engine tries most requests again by itself, but not a list or a body that was cut off. Credentials
+    that are refused are read anew, once.
+    """
+
+    @wraps(method)
+    def asked(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        store: Any = args[0]
+        renewed = False
+        for attempt in range(TRIES):
+            try:
+                return method(*args, **kwargs)
+            except BucketError as error:
+                if is_about_keys(error):
+                    if renewed or not store.reconnect():
+                        raise
+                    renewed = True
+                elif attempt == TRIES - 1 or not is_passing(error):
+                    raise
+                else:
+                    time.sleep(0.1 * 2**attempt)
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    return asked
 
 
 class Store:
     """One library's tables; many readers, several writers.
 
-    Raises `LibraryFormatError` for a folder that is no library or is written by a newer Soundkin, and
-    `StorageError` when the disk is full.
+    Raises `LibraryFormatError` for a folder that is no library or is written by a newer Soundkin,
+    `StorageError` when the disk is full, and `BucketError` where a bucket does not answer or refuses.
     """
 
-    def __init__(self, path: Path, library_id: str) -> None:
-        self.path = path
+    def __init__(self, storage: Storage, library_id: str) -> None:
+        self.storage = storage
         self.library_id = library_id
         self._db: lancedb.DBConnection | None = None
         self._tables: dict[str, Any] = {}
         self._commits: dict[str, int] = {}
+        self._options: dict[str, str] = {}
+        self._what = f"'{storage}'" if storage.remote else "the library"
 
     # -- opening ------------------------------------------------------------------------------------
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = True) -> Store:
-        """Open the library at `path`, or lay a new one into a missing or empty folder."""
-        marker = path / MARKER
-        with guarded(f"'{path}'"):
-            if not marker.exists():
-                _demand_empty(path)
-            if marker.exists():
-                return cls(path, _read_marker(marker))
-        if not create:
+    def open(cls, path: str | Path, *, create: bool = True) -> Store:
+        """Open the library at `path`, or lay a new one into a missing or empty folder.
+
+        path: a folder, or an address in a bucket, as in ``s3://bucket/library``.
+        """
+        storage = storage_at(path)
+        with guarded(f"'{storage}'"):
+            marker = _marker(storage)
+            if marker is None:
+                storage.demand_empty()
+                marker = _marker(storage)  # another process may have laid it meanwhile
+        if marker is None and not create:
             raise NotFound(
-                f"there is no library at '{path}'",
+                f"there is no library at '{storage}'",
                 "a folder that `soundkin index` has written",
                 "run `soundkin index FOLDER` first, or name another with --library",
             )
-        return cls(path, _lay(path))
+        if marker is None:
+            body = {"format": FORMAT, "library_id": uuid.uuid4().hex}
+            storage.lay((json.dumps(body, indent=1) + "\n").encode())
+            marker = _marker(storage)
+        return cls(storage, _library_id(storage, marker))
+
+    @property
+    def cache(self) -> Path:
+        """The folder on this machine for what can be made again."""
+        return self.storage.cache(self.library_id)
+
+    @property
+    def local_locks(self) -> Path:
+        """The folder of locks over what lies in `cache`."""
+        return self.cache / "locks" if self.storage.remote else self.cache.parent / "locks"
+
+    @property
+    def path(self) -> Path:
+        """The library's folder; of a library in a bucket, the folder of what this machine keeps of it."""
+        return self.cache if self.storage.remote else self.cache.parent
 
     @property
     def db(self) -> lancedb.DBConnection:
         """The connection, made when first needed."""
         if self._db is None:
-            with guarded():
-                self._db = connect(self.path / "tables")
+            self._options = self.storage.options
+            with guarded(self._what):
+                self._db = connect(self.storage.uri, self._options)
         return self._db
 
+    def reconnect(self) -> bool:
+        """Read the credentials again; when they are others now, forget every open table and say yes."""
+        self.storage.renew()
+        if self.storage.options == self._options:
+            return False
+        self._db = None
+        self._tables.clear()
+        return True
+
+    @_asked_again
     def names(self) -> list[str]:
         """Return the names of the tables that exist."""
         found: list[str] = []
         token = None
         while True:
-            with guarded():
+            with guarded(self._what):
                 page = self.db.list_tables(page_token=token) if token else self.db.list_tables()
             found.extend(page.tables)
             token = page.page_token
@@ -142,6 +207,7 @@ class Store:
         names = [name for name in self.names() if name.startswith(head)]
         return [name.removeprefix(head) for name in names if self._opened(name) is not None]
 
+    @_asked_again
     def table(self, name: str, schema: pa.Schema | None = None) -> Any:
         """Return a table at its latest version; make it when it is not there yet.
 
@@ -150,7 +216,7 @@ class Store:
         table = self._existing(name)
         if table is None:
             schema = schema if schema is not None else SCHEMAS[name]
-            with guarded():
+            with guarded(self._what):
                 table = self.db.create_table(name, schema=schema, exist_ok=True)
             self._tables[name] = table
         return table
@@ -160,7 +226,7 @@ class Store:
         known = name in self._tables
         table = self._opened(name)
         if known:
-            with guarded():
+            with guarded(self._what):
                 table.checkout_latest()
         return table
 
@@ -168,7 +234,7 @@ class Store:
         """Return a table at some version, or None when it is not there, or not whole yet."""
         if name not in self._tables:
             try:
-                with guarded():
+                with guarded(self._what):
                     self._tables[name] = self.db.open_table(name)
             except ValueError as error:  # also for what a kill leaves of a table being made
                 if "not found" not in str(error):
@@ -178,11 +244,13 @@ class Store:
 
     # -- reading ------------------------------------------------------------------------------------
 
+    @_asked_again
     def version(self, name: str) -> int:
         """Return the version number of a table; it grows with every commit, 0 is "not there"."""
         table = self._existing(name)
         return 0 if table is None else int(table.version)
 
+    @_asked_again
     def read(
         self, name: str, columns: Sequence[str] | None = None, where: str | None = None
     ) -> pa.Table:
@@ -196,13 +264,14 @@ class Store:
             query = query.where(where)
         if columns is not None:
             query = query.select(list(columns))
-        with guarded():
+        with guarded(self._what):
             return query.to_batches(batch_size=READ_ROWS).read_all()
 
+    @_asked_again
     def count(self, name: str, where: str | None = None) -> int:
         """Count the rows of a table."""
         table = self._existing(name)
-        with guarded():
+        with guarded(self._what):
             return 0 if table is None else int(table.count_rows(where))
 
     def setting(self, key: str) -> Any:
@@ -212,11 +281,23 @@ class Store:
 
     # -- writing ------------------------------------------------------------------------------------
 
+    @_asked_again
     def append(self, name: str, rows: pa.Table, schema: pa.Schema | None = None) -> None:
         """Append rows in one commit."""
         if rows.num_rows:
-            self._retry(lambda: self.table(name, schema).add(rows))
+            added = self.version(name) if self.storage.remote else 0
+            self._retry(lambda: self._add_once(name, rows, schema, added))
 
+    def _add_once(self, name: str, rows: pa.Table, schema: pa.Schema | None, seen: int) -> None:
+        """Append rows, unless a try whose answer was lost has done so since version `seen`."""
+        table = self.table(name, schema)
+        if self.storage.remote and "batch" in rows.schema.names and table.version > max(seen, 1):
+            mine = rows["batch"][0].as_py()
+            if table.count_rows(f"batch = {mine}") >= rows.num_rows:
+                return
+        table.add(rows)
+
+    @_asked_again
     def upsert(self, name: str, rows: pa.Table, *, leaving: str = "") -> None:
         """Insert rows or replace those with the same key, in one commit.
 
@@ -234,6 +315,7 @@ class Store:
 
         self._in_turn(name, work)
 
+    @_asked_again
     def insert_missing(self, name: str, rows: pa.Table) -> None:
         """Insert the rows whose key is not there yet, in one commit."""
         if rows.num_rows:
@@ -247,6 +329,7 @@ class Store:
                 ),
             )
 
+    @_asked_again
     def delete(self, name: str, where: str) -> None:
         """Delete the rows that match."""
         if self._existing(name) is not None:
@@ -295,11 +378,11 @@ class Store:
         table = self._existing(name)
         if table is None:
             return
-        with guarded():
+        with guarded(self._what):
             pieces = table.stats()["fragment_stats"]["num_small_fragments"]
         if pieces > fragments:
-            lock = self.path / "locks" / f"table-{name}"
-            with contextlib.suppress(_ConflictError), locks.turn(lock):
+            turn = self.storage.locks.turn(f"table-{name}")
+            with contextlib.suppress(_ConflictError), turn:
                 self._retry(partial(table.optimize, cleanup_older_than=KEPT_FOR))
 
     def _in_turn(self, name: str, work: Callable[[], object]) -> None:
@@ -307,7 +390,7 @@ class Store:
 
         Each leaves a small piece behind; now and then they are merged.
         """
-        with locks.turn(self.path / "locks" / f"table-{name}"):
+        with self.storage.locks.turn(f"table-{name}"):
             self._retry(work)
         self._commits[name] = self._commits.get(name, 0) + 1
         if self._commits[name] % COMMITS_A_MERGE == 0:
@@ -317,7 +400,7 @@ class Store:
         """Do one commit; wait and try again when another process committed first."""
         for attempt in range(tries):
             try:
-                with guarded():
+                with guarded(self._what):
                     return work()
             except LibraryError as error:
                 if not _CONFLICT.search(str(error)):
@@ -339,91 +422,53 @@ class Store:
 
         Raises `LibraryBusy` when another process holds the same root.
         """
-        folder = self.path / "locks"
-        with locks.opened(folder / f"root-{root_id}") as mine:
-            if not locks.take(mine):
+        with self.storage.locks.hold(f"root-{root_id}") as holder:
+            if holder:
                 raise LibraryBusy(
-                    f"'{root_name}' is being indexed by process {locks.signature(mine)}",
+                    f"'{root_name}' is being indexed by process {holder}",
                     "one indexer a folder",
                     "wait for it to end, or stop it; searching and tagging go on meanwhile",
                 )
-            locks.sign(mine, str(os.getpid()))
-            with locks.opened(folder / "indexers") as everyone:
-                # a moment's patience: `is_indexing` holds it for microseconds
-                if locks.take(everyone, patience_s=0.05):
-                    sweep(self)
-                locks.wait_for(everyone, shared=True)
+            with self.storage.locks.join(lambda: sweep(self)):
                 yield
 
     def is_indexing(self) -> bool:
         """Say whether any process is indexing into this library now."""
-        lock = self.path / "locks" / "indexers"
-        if not lock.exists():
-            return False
-        with locks.opened(lock) as file:
-            return not locks.take(file)
+        return self.storage.locks.any_joined()
 
 
 class _ConflictError(LibraryError):
     """Other processes kept committing first."""
 
 
-def _demand_empty(path: Path) -> None:
-    """Refuse a file, and a folder with anything in it but what a cut-off `_lay` leaves."""
-    if path.exists() and not path.is_dir():
-        raise LibraryFormatError(
-            f"'{path}' is a file", "the folder of a library", "give another path with --library"
-        )
-    others = path.exists() and any(not p.name.startswith(f"{MARKER}.") for p in path.iterdir())
-    if others and not (path / MARKER).exists():  # else another process has just laid it
-        raise LibraryFormatError(
-            f"'{path}' is a folder with other things in it",
-            f"a library (a folder with {MARKER}) or an empty folder",
-            "give another path with --library",
-        )
-
-
-def _lay(path: Path) -> str:
-    """Write a new library's marker, whole or not at all; return its id, also when another was faster."""
-    body = {"format": FORMAT, "library_id": uuid.uuid4().hex}
-    marker = path / MARKER
-    beside = path / f"{MARKER}.{uuid.uuid4().hex[:8]}"
-    with guarded(f"'{path}'"):
-        path.mkdir(parents=True, exist_ok=True)
-        try:
-            beside.write_text(json.dumps(body, indent=1) + "\n")
-            _put(beside, marker)
-        finally:
-            beside.unlink(missing_ok=True)
-    return _read_marker(marker)
-
-
-def _put(beside: Path, marker: Path) -> None:
-    """Give a file its name unless another process was faster."""
+def _marker(storage: Storage) -> bytes | None:
+    """Return the marker of a library. Raises `LibraryFormatError` for one that cannot be read."""
     try:
-        os.link(beside, marker)
-    except FileExistsError:
-        return
-    except OSError:  # a disk without hard links
-        if not marker.exists():
-            beside.replace(marker)
+        return storage.marker()
+    except OSError as error:
+        raise _unreadable(storage, error) from error
 
 
-def _read_marker(marker: Path) -> str:
+def _library_id(storage: Storage, marker: bytes | None) -> str:
     """Check the format of a library and return its id."""
     try:
-        body = json.loads(marker.read_text())
+        body = json.loads(marker or b"")
         version, library_id = int(body["format"]), str(body["library_id"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LibraryFormatError(
-            f"'{marker}' cannot be read ({error})",
-            "the settings of a library",
-            "restore it from a backup, or index into another folder with --library",
-        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unreadable(storage, error) from error
     if version > FORMAT:
         raise LibraryFormatError(
-            f"the library at '{marker.parent}' has format {version}",
+            f"the library at '{storage}' has format {version}",
             f"format {FORMAT} or older",
             "install a newer Soundkin; nothing was changed",
         )
     return library_id
+
+
+def _unreadable(storage: Storage, error: Exception) -> LibraryFormatError:
+    """Return the error for a marker that says nothing."""
+    return LibraryFormatError(
+        f"'{storage}/{MARKER}' cannot be read ({error})",
+        "the settings of a library",
+        "restore it from a backup, or index into another folder with --library",
+    )
