@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soundkin import listing
+from soundkin import listing, noting
 from soundkin import search as searching
 from soundkin.chosen import DEFAULT_SPACES, Borders, borders_of, space_named, weights_of
 from soundkin.errors import NotFound, SpaceError, UnknownSpace
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    from soundkin.noting import Imported, Note
     from soundkin.space import Space
 
 __all__ = ["IndexReport", "Library", "Look", "Progress", "QueryItem", "Scope", "SearchResult"]
@@ -341,6 +342,77 @@ class Library:
         """Count the sounds of every tag, most used first."""
         return tag_rows.counts(self._store)
 
+    # -- notes --------------------------------------------------------------------------------------
+
+    def annotate(
+        self,
+        what: str | Path,
+        text: str = "",
+        *,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        tags: Sequence[str] = (),
+        author: str = "",
+        low_hz: float | None = None,
+        high_hz: float | None = None,
+    ) -> Note:
+        """Write a note on a sound, or on a range (seconds) and a band (Hz) of it; return it.
+
+        what: a sound id, a segment id, a path in the library, or "path@start-end". Files that move and
+        folders that are indexed again keep their notes; `forget` takes them with the sound.
+        Raises `NotFound`, `InputError`.
+        """
+        return noting.add(
+            self._catalogue,
+            what,
+            text,
+            start_s=start_s,
+            end_s=end_s,
+            tags=tags,
+            author=author,
+            low_hz=low_hz,
+            high_hz=high_hz,
+        )
+
+    def annotations(
+        self,
+        what: str | Path | None = None,
+        *,
+        after: str = "",
+        limit: int = 100,
+        author: str = "",
+        saying: str = "",
+    ) -> list[Note]:
+        """Return up to `limit` notes in the order of their ids, which grow with time.
+
+        what: only those on this sound, or that touch this range or segment of it. after: the last id of
+        the page before. saying: what occurs in text or tags. Raises `NotFound`.
+        """
+        return noting.page(
+            self._catalogue, what, after=after, limit=limit, author=author, saying=saying
+        )
+
+    def unannotate(self, note_ids: Sequence[str]) -> list[Note]:
+        """Take notes away and return what they were. Raises `NotFound` when one is not there."""
+        return noting.remove(self._catalogue, note_ids)
+
+    def export_notes(
+        self, path: str | Path, form: str | None = None, *, scope: Scope | str | None = None
+    ) -> int:
+        """Write notes as csv, json, audacity or raven, by the file's name or `form`; return how many."""
+        return noting.export_to(self._catalogue, Path(path), form, scope)
+
+    def import_notes(
+        self,
+        path: str | Path,
+        form: str | None = None,
+        *,
+        sound: str | Path | None = None,
+        author: str = "",
+    ) -> Imported:
+        """Take in the notes of a file; see `soundkin.noting.import_from`."""
+        return noting.import_from(self._catalogue, Path(path), form, sound=sound, author=author)
+
     def _checked_ids(self, sound_ids: Iterable[str]) -> list[str]:
         """Return the ids once each, all of them known."""
         snapshot = self._catalogue.snapshot()
@@ -366,8 +438,8 @@ class Library:
         """Remove sounds from the library for good; the files themselves are never touched.
 
         what: "gone" for every place whose file is missing, a folder (indexed or inside an indexed one),
-        a sound id, or several. A sound that is left without a place goes, with its tags. Returns how many
-        went. Raises `NotFound`.
+        a sound id, or several. A sound that is left without a place goes, with its tags and its notes
+        (`export_notes` keeps those). Returns how many went. Raises `NotFound`.
         """
         if isinstance(what, str) and SOUND_ID.fullmatch(what):
             what = [what]

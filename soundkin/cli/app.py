@@ -22,6 +22,11 @@ roots_app = typer.Typer(
 spaces_app = typer.Typer(
     help="List the installed spaces, add one, remove one.", invoke_without_command=True
 )
+notes_app = typer.Typer(
+    help="List notes, write one on a sound, take one away, import and export.",
+    invoke_without_command=True,
+)
+app.add_typer(notes_app, name="notes")
 app.add_typer(tags_app, name="tags")
 app.add_typer(roots_app, name="roots")
 app.add_typer(spaces_app, name="spaces")

@@ -78,7 +78,10 @@ def forget(
     library: LibraryPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove sounds from the library for good. Your files are never touched."""
+    """Remove sounds from the library for good, with their tags and notes. Your files are never touched.
+
+    `soundkin notes export FILE` keeps the notes.
+    """
     from soundkin.facade import Library
 
     with Library.open(library, create=False) as opened:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import math
 import os
+import re
 import secrets
 import time
 import unicodedata
@@ -38,12 +39,13 @@ MAX_AUTHOR = 200
 SLACK_S = 0.05
 """How far behind a sound's end a range may reach: other programs round."""
 
+NOTE_ID = re.compile(r"[0-9a-f]{24}")
 NOT_IN_A_TAG = ",;[]"
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One note. start_s, end_s: its range, None for the whole sound; low_hz, high_hz: its band, None for all."""
+    """One note on a range of a sound, None for all of it, and on a band, None for all frequencies."""
 
     note_id: str
     sound_id: str
@@ -90,7 +92,7 @@ def checked(note: Note, *, duration_s: float, rate_hz: int) -> Note:
     text = _line_breaks(note.text).strip()
     tags = tuple(sorted({tag.strip() for tag in note.tags}))
     author = note.author.strip()
-    if not text and not tags:
+    if not text and not tags and note.start_s is None and note.end_s is None:
         raise InputError("a note that says nothing", "a text or a tag", "write one")
     if len(text) > MAX_TEXT or _has_controls(text.replace("\n", "").replace("\t", "")):
         raise InputError(
@@ -209,7 +211,7 @@ class Notes:
 
 
 def notes_from(
-    ords: Callable[[npt.NDArray[np.void]], npt.NDArray[np.int64]], rows: pa.Table
+    ords: Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.int64]], rows: pa.Table
 ) -> Notes:
     """Put notes in order. rows: of the table; ords: number of each sound id as `packed`, -1 where unknown."""
     sound = ords(packed(rows["sound_id"])) if len(rows) else np.empty(0, np.int64)
@@ -256,7 +258,7 @@ def remove(store: Store, note_ids: Sequence[str]) -> list[Note]:
     return sorted(found, key=lambda note: note.note_id)
 
 
-def path_keys(path: str) -> list[bytes]:
+def path_keys(path: str) -> list[str]:
     """Return how a path may stand in the library: as given, whole, and with its links followed."""
-    raw = os.fsencode(os.path.expanduser(path))
-    return list(dict.fromkeys([raw, os.path.abspath(raw), os.path.realpath(raw)]))
+    given = os.path.expanduser(path)
+    return list(dict.fromkeys([given, os.path.abspath(given), os.path.realpath(given)]))

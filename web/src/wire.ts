@@ -50,6 +50,7 @@ export interface Counts {
   segments: number;
   failures: number;
   indexing: boolean;
+  marks: string;
 }
 
 /** Sounds that do, and sounds that do not bear a tag. */
@@ -255,6 +256,37 @@ export interface MemberOut {
   reason: string;
 }
 
+/** A note on a sound, or on a range (seconds) and a band (Hz) of it. */
+export interface NoteIn {
+  text?: string;
+  start_s?: number | null;
+  end_s?: number | null;
+  low_hz?: number | null;
+  high_hz?: number | null;
+  tags?: string[];
+  author?: string;
+}
+
+/** One note; without a range it is on the whole sound. */
+export interface NoteOut {
+  note_id: string;
+  sound_id: string;
+  start_s: number | null;
+  end_s: number | null;
+  low_hz: number | null;
+  high_hz: number | null;
+  text: string;
+  tags: string[];
+  author: string;
+  made_at: string;
+}
+
+/** Some notes in the order of their ids; `next`: what `after` is for the page behind, if there is one. */
+export interface NotePage {
+  notes: NoteOut[];
+  next: string | null;
+}
+
 /** What was found, what was expected, what to do; `message` is all three as one sentence. */
 export interface Problem {
   code: string;
@@ -368,6 +400,11 @@ export interface SliceOut {
   sound_id: string;
   start_s: number | null;
   end_s: number | null;
+}
+
+/** Sounds that something is asked of. */
+export interface SoundIds {
+  sound_ids: string[];
 }
 
 /** One sound of the library. */
