@@ -2,8 +2,9 @@
 
 Layouts, each told by its own files: ``labels.csv`` (a column `path`, the rest is text), ESC-50
 (``meta/esc50.csv``), UrbanSound8K (``metadata/UrbanSound8K.csv``), NSynth (``examples.json``), a
-HEAR task (``task_metadata.json``), LibriSpeech (``SPEAKERS.TXT``, or speaker/chapter/*.flac). A
-folder that is none of these is looked into, one floor down.
+HEAR task (``task_metadata.json``), LibriSpeech (``SPEAKERS.TXT``, or speaker/chapter/*.flac), and
+those of :mod:`soundkin.evaluate.layouts`. A folder that is none of these is looked into, one floor
+down.
 
 A task is a column to tell and a column to keep apart. Which columns of a ``labels.csv`` are which
 goes by their names: see :func:`tasks_of`.
@@ -22,6 +23,13 @@ import numpy as np
 import numpy.typing as npt
 
 from soundkin.errors import InputError, NotFound
+from soundkin.evaluate.layouts import (
+    crema_rows,
+    fsd50k_rows,
+    imitation_rows,
+    libricount_rows,
+    vivae_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -278,6 +286,21 @@ def _librispeech(folder: Path) -> Clips:
     return Clips(folder.name, folder, tuple(row["path"] for row in rows), columns, tuple(tasks))
 
 
+def _made_of(
+    name: str, rows_of: Callable[[Path], list[dict[str, str]]], *tasks: Task
+) -> Callable[[Path], Clips]:
+    """What reads a layout of :mod:`soundkin.evaluate.layouts`."""
+
+    def read(folder: Path) -> Clips:
+        rows = rows_of(folder)
+        columns = _columns(
+            rows, *(column for column in (rows[0] if rows else {}) if column != "path")
+        )
+        return Clips(name, folder, tuple(row["path"] for row in rows), columns, tasks)
+
+    return read
+
+
 def _genders(file: Path) -> dict[str, str]:
     """Speaker -> gender, by LibriSpeech's table; nothing without one."""
     if not file.is_file():
@@ -293,6 +316,12 @@ _LAYOUTS: dict[str, Callable[[Path], Clips]] = {
     "metadata/UrbanSound8K.csv": _urbansound,
     "examples.json": _nsynth,
     "task_metadata.json": _hear_task,
+    "AudioWAV/[0-9]*_*_*_*.wav": _made_of("CREMA-D", crema_rows, Task("emotion", "speaker")),
+    "FSD50K.ground_truth/*.csv": _made_of("FSD50K", fsd50k_rows, Task("label", "split")),
+    "vocal_imitations.txt": _made_of("VocalImitation", imitation_rows, Task("reference")),
+    "test/[0-9]*_*.json": _made_of("LibriCount", libricount_rows, Task("count")),
+    "full_set/S[0-9]*_*_*_*.wav": _made_of("VIVAE", vivae_rows, Task("emotion", "speaker")),
+    "S[0-9]*_*_*_[0-9]*.wav": _made_of("VIVAE", vivae_rows, Task("emotion", "speaker")),
     "SPEAKERS.TXT": _librispeech,
     "[0-9]*/[0-9]*/*-*-*.flac": _librispeech,
     "*/[0-9]*/[0-9]*/*-*-*.flac": _librispeech,

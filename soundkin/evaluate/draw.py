@@ -146,6 +146,39 @@ def histogram(
     return _svg(parts, width, height, title)
 
 
+def densities(
+    series: Mapping[str, npt.ArrayLike],
+    *,
+    title: str,
+    x_label: str,
+    bounds: tuple[float, float] = (0.0, 2.0),
+    width: int = 480,
+    height: int = 240,
+) -> str:
+    """How values spread: name -> (n,), each as shares of 50 equal steps between the bounds, a curve."""
+    left, right, bottom = 10.0, width - 12.0, height - 40.0
+    top = 36.0 + KEY * _key_rows(list(series))
+    edges = np.linspace(*bounds, 51)
+    shares = {
+        name: np.histogram(np.clip(values, *bounds), edges)[0] / max(1, np.size(values))
+        for name, values in series.items()
+    }
+    most = max((float(share.max()) for share in shares.values()), default=0.0) or 1.0
+    xs = left + (np.arange(50) + 0.5) / 50 * (right - left)
+    parts = [_text(0, 14, title, bold=True), *_key(list(series), 32)]
+    parts.append(_line(left, bottom, right, bottom, INK))
+    for at in np.linspace(*bounds, 5):
+        x = left + (at - bounds[0]) / (bounds[1] - bounds[0]) * (right - left)
+        parts.append(_text(x, bottom + 15, f"{at:g}", "middle"))
+    parts.append(_text((left + right) / 2, bottom + 32, x_label, "middle"))
+    for n, share in enumerate(shares.values()):
+        colour = COLOURS[n % len(COLOURS)]
+        ys = bottom - share / most * (bottom - top)
+        path = _path([(float(x), float(y)) for x, y in zip(xs, ys, strict=True)])
+        parts.append(f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+    return _svg(parts, width, height, title)
+
+
 def _ticks(most: float) -> list[float]:
     """Round numbers from 0 up to `most`, about five of them.
 

@@ -129,17 +129,19 @@ def _embed_all(cut: list[tuple[Floats, Ints]], subject: Subject) -> Floats:
     return subject.embed(windows, valid)
 
 
-def crop_vectors(file: Path, space: Space, *, crop_s: float) -> Floats:
+def crop_vectors(file: Path, space: Space, *, crop_s: float, every: int = 1) -> Floats:
     """Vectors (n, dim) of a file's stretches of `crop_s` one after the other, as speakers are told by.
 
     The mean over as many of the space's windows as fit in a stretch, one beside the other, else as
-    much as one takes; a rest shorter than a stretch is left out.
+    much as one takes; a rest shorter than a stretch is left out. Of the stretches one in `every`.
     """
     samples, rate_hz = read_sound(file, rate_hz=space.sample_rate)
     size = round(crop_s * rate_hz)
-    n, kept = len(samples) // size, min(size, space.window_samples)
+    kept = min(size, space.window_samples)
     each = size // kept
-    parts = samples[: n * size].reshape(n, size)[:, : each * kept].reshape(n * each, kept)
+    stretches = samples[: len(samples) // size * size].reshape(-1, size)[::every]
+    n = len(stretches)
+    parts = stretches[:, : each * kept].reshape(n * each, kept)
     windows = np.zeros((n * each, space.window_samples), np.float32)
     windows[:, :kept] = parts
     vectors = space.embed(windows, np.full(n * each, kept))

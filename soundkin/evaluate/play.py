@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SOUNDFONTS = ("FluidR3_GM.sf2", "default-GM.sf2")
 RATE_HZ = 22_050
 FADE_S = 0.02
+MOST_S = 300.0
+"""Longest that one track may take: a sound font that cannot be read must not hold up the rest."""
 LABELS = ("tempo_bpm", "key", "mode", "instrument", "style", "mood", "structure", "ensemble")
 
 
@@ -43,15 +45,27 @@ def fluidsynth() -> tuple[str, Path]:
 
 
 def render(midi: bytes, out: Path, *, seconds: float = 30.0) -> None:
-    """Play a MIDI file's bytes to a mono FLAC of `seconds` at 22,050 Hz. Raises NotFound, InputError."""
+    """Play a MIDI file's bytes to a mono FLAC of `seconds` at 22,050 Hz, written whole or not at all.
+
+    Raises NotFound without FluidSynth, InputError when it gives no sound.
+    """
     program, font = fluidsynth()
     with tempfile.TemporaryDirectory() as folder:
         score, wave = Path(folder) / "score.mid", Path(folder) / "sound.wav"
         score.write_bytes(midi)
         words = [program, "-ni", "-q", "-g", "0.5", "-r", str(RATE_HZ), "-F", str(wave)]
-        ran = subprocess.run(  # noqa: S603 - a program by its full path, files of our own
-            [*words, str(font), str(score)], capture_output=True, text=True, check=False
-        )
+        try:
+            ran = subprocess.run(  # noqa: S603 - a program by its full path, files of our own
+                [*words, str(font), str(score)],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=MOST_S,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise InputError(
+                f"FluidSynth took longer than {MOST_S:g} s for one track", "a few seconds"
+            ) from error
         if ran.returncode or not wave.is_file():
             said = (ran.stderr.strip() or "nothing").splitlines()[-1]
             raise InputError(f"FluidSynth gave no sound and said {said!r}", "a sound file")
@@ -59,7 +73,9 @@ def render(midi: bytes, out: Path, *, seconds: float = 30.0) -> None:
     kept = samples[: round(seconds * RATE_HZ)]
     fade = np.minimum(1, (len(kept) - np.arange(len(kept))) / (FADE_S * RATE_HZ))
     out.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(out, kept * fade, RATE_HZ, format="FLAC", subtype="PCM_16")
+    part = out.with_suffix(".part")
+    soundfile.write(part, kept * fade, RATE_HZ, format="FLAC", subtype="PCM_16")
+    part.replace(out)
 
 
 def make_music(
@@ -93,10 +109,12 @@ def make_music(
         for done, _ in enumerate(pool.map(one, scores), 1):
             if on_progress is not None:
                 on_progress(done, len(scores))
-    with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as out:
+    part = folder / "labels.csv.part"  # the table is the mark that the set is whole
+    with part.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
         writer.writerow(["path", *LABELS, "source"])
         for score in scores:
             row = [getattr(score, name) for name in (*LABELS, "source")]
             writer.writerow([f"audio/{score.name}.flac", *row])
+    part.replace(folder / "labels.csv")
     return folder

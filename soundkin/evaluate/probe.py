@@ -311,7 +311,7 @@ def speaker_test(
         scores = []
         for repeat in range(repeats):
             rng = np.random.default_rng([seed, repeat])
-            learnt, asked = _split_budget(speaker, utterance, round(budget_s / crop_s), rng)
+            learnt, asked = split_budget(speaker, utterance, round(budget_s / crop_s), rng)
             if len(set(speaker[learnt])) < 2:
                 break
             fit = fit_logistic(x[learnt], speaker[learnt], C=C)
@@ -321,7 +321,7 @@ def speaker_test(
     return found
 
 
-def _split_budget(
+def split_budget(
     speaker: Texts, utterance: Texts, n_crops: int, rng: np.random.Generator
 ) -> tuple[Ints, Ints]:
     """Rows to learn from, `n_crops` of each speaker, and rows of untouched utterances."""

@@ -19,7 +19,6 @@ import os
 import statistics
 import time
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from soundkin.errors import InputError, NotFound
@@ -27,6 +26,7 @@ from soundkin.reproduce.learn import learn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from soundkin.reproduce.learn import Learnt
     from soundkin.reproduce.page import Page

@@ -38,7 +38,7 @@ def space_of(cell: Cell, learnt: Learnt) -> Space:
 
 
 def task_answers(space: Space, sets: Sequence[Clips], place: Place) -> dict[str, Any]:
-    """"set, label" -> groups and each measure's answers, one a clip; NaN where nothing was asked.
+    """Task ("set, label") -> groups, and the answers by each measure, one a clip; NaN: not asked.
 
     By the protocol of :mod:`soundkin.evaluate.table`.
     """
@@ -57,10 +57,10 @@ def task_answers(space: Space, sets: Sequence[Clips], place: Place) -> dict[str,
 
 
 def crops_of(
-    space: Space, files: Sequence[Path], *, crop_s: float
+    space: Space, files: Sequence[Path], *, crop_s: float, every: int = 1
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Vectors of all stretches of `crop_s` of files: (n, dim), and of which file each is (n,)."""
+    """Vectors of stretches of `crop_s` of files, one in `every`: (n, dim), and whose each is (n,)."""
     with threadpool_limits(1):
-        parts = [crop_vectors(file, space, crop_s=crop_s) for file in files]
+        parts = [crop_vectors(file, space, crop_s=crop_s, every=every) for file in files]
     of = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     return np.concatenate(parts), of

@@ -76,6 +76,11 @@ def learn(cell: Cell, folder: Path | None, place: Place) -> Learnt:
         "threads": torch.get_num_threads(),
         "warnings": state.warnings,
     }
+    if folder is not None:
+        heard = open_sounds(
+            folder, rate_hz=recipe.data.rate_hz, cache=cache, cache_gb=recipe.data.cache_gb
+        )
+        told["hours"] = round(float(heard.begins[-1]) / heard.rate_hz / 3600, 2)
     return Learnt(_spaces(model, cell, state.heard, place), told, model, state.heard)
 
 
@@ -101,9 +106,7 @@ def begin_with(before: Path, out: Path, recipe: Recipe) -> None:
     (out / "checkpoint.pt.part").replace(out / "checkpoint.pt")
 
 
-def _as_begun(
-    recipe: Recipe, cell: Cell, folder: Path | None, cache: Path, place: Place
-) -> Learnt:
+def _as_begun(recipe: Recipe, cell: Cell, folder: Path | None, cache: Path, place: Place) -> Learnt:
     """The network of a recipe with random weights, exported as a trained one is."""
     sounds = None
     if recipe.data.source == "folder":
