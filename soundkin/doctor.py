@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from soundkin.errors import SoundkinError
+from soundkin.errors import NotFound, SoundkinError
 from soundkin.facade import Library, library_path
 from soundkin.shelf import installed_spaces
 from soundkin.space import load_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 LITTLE_ROOM = 1_000_000_000
 PARTS = ("numpy", "soundfile", "soxr", "av", "lancedb", "pyarrow", "fastapi")
@@ -128,17 +128,19 @@ def _page() -> Check:
 
 def _library(path: Path | None) -> Check:
     where = library_path(path)
-    if not where.exists():
+    try:
+        with Library.open(where, create=False) as library:
+            held = library.info()
+    except NotFound:
         return Check("library", ok=True, found=f"none yet at {where}")
-    with Library.open(where, create=False) as library:
-        held = library.info()
     return Check(
         "library", ok=True, found=f"{held.sounds} sounds, {held.failures} failures at {held.path}"
     )
 
 
 def _disk(path: Path | None) -> Check:
-    where = library_path(path)
+    asked = library_path(path)
+    where = Path.home() if isinstance(asked, str) else asked  # a bucket's caches are in the home
     while not where.exists():
         where = where.parent
     free = shutil.disk_usage(where).free

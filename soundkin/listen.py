@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from soundkin.bucket import is_address, whole
 from soundkin.errors import DecodeError, InputError, NotFound, QueryError
 from soundkin.library.scan import GONE, PRESENT, display
 from soundkin.library.store import Store, quote
@@ -90,7 +91,7 @@ class Listener:
                 self._workers.close()
                 self._workers = None
 
-    def slice_wav(self, path: Path, start_s: float, end_s: float) -> bytes:
+    def slice_wav(self, path: Path | bytes, start_s: float, end_s: float) -> bytes:
         """Return a range of a file as the bytes of a WAV file, decoded in a process of its own.
 
         Slices are cut one after another, and no query waits for them. Raises `DecodeError`, also for a
@@ -162,7 +163,7 @@ class Listener:
             if (
                 spot is not None
                 and self.catalogue.state(spot) == PRESENT
-                and os.path.exists(spot.raw)
+                and (is_address(spot.raw) or os.path.exists(spot.raw))
             ):
                 job = Job(0, spot.raw, False, item.start_s, item.end_s)
                 return self._heard_parts(
@@ -226,7 +227,7 @@ class Listener:
         """Return the id of the sound at a path, when the library has it and the file is unchanged."""
         for root_id, root in self.catalogue.snapshot().spots.roots.items():
             head = root.rstrip(b"/") + b"/"
-            if raw.startswith(head):
+            if raw.startswith(head) and not is_address(raw):
                 where = f"root_id = {quote([root_id])} AND path = X'{raw[len(head) :].hex()}'"
                 for row in self.store.read("locations", where=where).to_pylist():
                     status = os.stat(raw)
@@ -302,6 +303,8 @@ def best_spot(catalogue: Catalogue, snapshot: Snapshot, sound_id: str) -> Spot |
 def _existing_file(source: str | Path) -> bytes:
     """Return the raw path of a file that is there."""
     expected = "a sound file, file@start-end in seconds, or the id of a sound or segment"
+    if is_address(str(source)):
+        return whole(str(source))
     raw = b"" if "\0" in str(source) else os.path.realpath(os.fsencode(Path(source).expanduser()))
     if not raw or not os.path.exists(raw):
         raise NotFound(f"there is nothing at '{source}'", expected, "check the path")

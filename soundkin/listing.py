@@ -11,17 +11,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from soundkin.bucket import is_address
 from soundkin.errors import InputError, NotFound, Offline
-from soundkin.library.scan import GONE, display
+from soundkin.library.scan import GONE, PRESENT, display
 from soundkin.library.store import SCHEMAS, quote, vectors_table
 from soundkin.library.views import Failure, Segment, Sound
 from soundkin.listen import best_spot
 from soundkin.scope import sounds_in
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from soundkin.library.catalogue import Catalogue, Snapshot
+    from soundkin.library.spots import Spot
     from soundkin.library.store import Store
     from soundkin.scope import Scope
 
@@ -110,13 +114,36 @@ def rows_of(catalogue: Catalogue, scope: Scope | str | None) -> list[dict[str, A
 
 
 def located(snapshot: Snapshot, sound_id: str) -> Path:
-    """Return where a sound can be opened now; see `Library.locate`."""
+    """Return the file of a sound that can be opened now; see `Library.locate`."""
     spots = snapshot.spots.of(ord_of(snapshot, sound_id))
     for spot in spots:
         if os.path.isfile(spot.raw):
             return Path(os.fsdecode(spot.raw))
+    raise _not_there(spots, sound_id)
+
+
+def source_of(snapshot: Snapshot, sound_id: str) -> bytes:
+    """Return where a sound can be read now, a file before an address; see `Library.source`."""
+    spots = snapshot.spots.of(ord_of(snapshot, sound_id))
+    for spot in spots:
+        if os.path.isfile(spot.raw):
+            return spot.raw
+    for spot in spots:
+        if is_address(spot.raw) and spot.state == PRESENT:
+            return spot.raw
+    raise _not_there(spots, sound_id)
+
+
+def _not_there(spots: Sequence[Spot], sound_id: str) -> Offline:
+    """Return the error for a sound whose files cannot be opened now."""
     where = spots[0].path if spots else sound_id
-    raise Offline(
+    if spots and is_address(spots[0].raw):
+        return Offline(
+            f"'{where}' is in a bucket, not on this machine",
+            "a file",
+            "play or cut it here: that reads it by ranges",
+        )
+    return Offline(
         f"'{where}' is not there now",
         "a mounted drive with the file",
         "mount it, or tell where the folder is now with `soundkin roots move OLD NEW`",

@@ -1,25 +1,29 @@
-"""Where the bytes come from: a path in any spelling, or an open binary file.
+"""Where the bytes come from: a path in any spelling, an address in a bucket, or an open binary file.
 
 Paths are handed to the system as raw bytes, so every name that a disk can hold opens. Only regular
-files are opened: a pipe, a socket or a device could wait for ever.
+files are opened: a pipe, a socket or a device could wait for ever. What lies in a bucket is read by ranges.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import xxhash
 
-from soundkin.errors import DecodeError
+from soundkin.bucket import Address, is_address
+from soundkin.errors import DecodeError, SoundkinError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
+    from soundkin.bucket.reading import BucketFile
+
 Openable = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO
-"""A path (text, raw bytes or path object) or a binary file that can seek."""
+"""A path (text, raw bytes or path object), an address as text or bytes, or a binary file that can seek."""
 
 CHUNK_BYTES = 1 << 20
 
@@ -51,7 +55,10 @@ class Source:
         self.name = name or display_name(source)
         self.fd: int | None = None
         self.stream: BinaryIO | None = None
-        if isinstance(source, str | bytes | os.PathLike):
+        if is_address(source):
+            stream = _in_bucket(cast("str | bytes", source))
+            self.stream, self.size = cast("BinaryIO", stream), stream.what.size
+        elif isinstance(source, str | bytes | os.PathLike):
             self.fd, self.size = _open_regular(os.fspath(source), self.name)
         else:
             self.stream, self.size = source, _stream_size(source, self.name)
@@ -108,6 +115,46 @@ class Source:
         if self.fd is None:
             raise ValueError(f"'{self.name}' is closed")
         return self.fd
+
+
+@contextlib.contextmanager
+def fetching(source: str | bytes, on_fetch: Callable[[], None]) -> Iterator[BucketFile]:
+    """Open an address for decoding.
+
+    A range that could not be fetched makes it "unreadable", whatever the decoder made of the gap.
+
+    Raises
+    ------
+    DecodeError
+        unreadable.
+    """
+    file = _in_bucket(source, on_fetch)
+    try:
+        yield file
+    except Exception as error:
+        if file.failure is None:
+            raise
+        raise _not_fetched(file.name, file.failure) from error
+    if file.failure is not None:
+        raise _not_fetched(file.name, file.failure)
+
+
+def _in_bucket(source: str | bytes, on_fetch: Callable[[], None] = lambda: None) -> BucketFile:
+    from soundkin.bucket.reading import BucketFile  # noqa: PLC0415 - who has no bucket pays nothing
+
+    try:
+        return BucketFile(Address.of(source), on_fetch)
+    except (SoundkinError, OSError) as error:
+        raise _not_fetched(display_name(source), error) from error
+
+
+def _not_fetched(name: str, error: Exception) -> DecodeError:
+    why = (
+        error.found if isinstance(error, SoundkinError) else getattr(error, "strerror", str(error))
+    )
+    return DecodeError(
+        "unreadable", f"'{name}' cannot be read ({why})", "an object that can be read", "try again"
+    )
 
 
 def byte_hash(path: Openable) -> str:

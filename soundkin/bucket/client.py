@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -19,7 +20,8 @@ from obstore.store import AzureStore, GCSStore, S3Store
 
 from soundkin.bucket.address import Address
 from soundkin.bucket.login import Options, options_for
-from soundkin.bucket.refusal import is_about_keys, refusal_of
+from soundkin.bucket.refusal import is_about_keys, refusal_of, was_cut
+from soundkin.errors import BucketError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,8 +29,11 @@ if TYPE_CHECKING:
 RETRIES = 6
 """How often one request is sent again."""
 
-PATIENCE_S = 60.0
-"""How long one request is tried at all."""
+PATIENCE_S = 30.0
+"""How long one request is tried at all: less than a process that hears files may be silent."""
+
+TRIES = 4
+"""How often in all after an answer that was cut off in the middle: the client does not see to that itself."""
 
 ANSWER_S = 20.0
 """How long one answer may take; a range of a sound is a few MB."""
@@ -109,6 +114,24 @@ class Bucket:
         """Describe an object, None when it is not there."""
         return self._or_none(lambda store: _object(store.head(name)))
 
+    def begin(self, name: str, n_bytes: int) -> tuple[bytes, Object]:
+        """Return the first bytes of an object, up to so many, and what it is, in one request.
+
+        Raises `FileNotFoundError` when it is not there.
+        """
+
+        def work(store: Any) -> tuple[bytes, Object]:
+            result = store.get(name, options={"range": (0, n_bytes)})
+            return bytes(result.bytes()), _object(result.meta)
+
+        try:
+            return self._do(work)
+        except BucketError:
+            found = self.head(name)  # a range of an empty object is refused
+            if found is None or found.size:
+                raise
+            return b"", found
+
     def read_range(self, what: Object, start: int, end: int) -> bytes:
         """Return the bytes from start to end of an object as it was when described.
 
@@ -124,12 +147,23 @@ class Bucket:
 
     def list(self, below: str = "") -> Iterator[Object]:
         """Describe everything below a name, in the store's order, some hundreds at a request."""
-        pages = self._do(lambda store: iter(store.list(below or None)))
-        while True:
-            page = self._do(lambda _: next(pages, None))
-            if page is None:
-                return
-            yield from (_object(meta) for meta in page)
+        last: str | None = None
+        pages: Any = None
+
+        def next_page(store: Any) -> Any:
+            nonlocal pages
+            try:
+                if pages is None:
+                    pages = iter(store.list(below or None, offset=last))
+                return next(pages, None)
+            except Exception:
+                pages = None  # a list that was cut off is asked for from where it ended
+                raise
+
+        while (page := self._do(next_page)) is not None:
+            found = [_object(meta) for meta in page]
+            yield from found
+            last = found[-1].name if found else last
 
     def is_empty(self) -> bool:
         """Say whether nothing at all lies here."""
@@ -173,13 +207,21 @@ class Bucket:
             return None
 
     def _do(self, work: Callable[[Any], _T]) -> _T:
-        """Ask the store; with fresh credentials where the old ones are refused and others are found."""
-        try:
-            return self._asked(work)
-        except Exception as error:
-            if not is_about_keys(error) or not self.renew():
-                raise
-        return self._asked(work)
+        """Ask the store; again when an answer was cut off, and with fresh credentials if there are."""
+        renewed = False
+        for attempt in range(TRIES):
+            try:
+                return self._asked(work)
+            except BucketError as error:
+                if is_about_keys(error):
+                    if renewed or not self.renew():
+                        raise
+                    renewed = True
+                elif attempt == TRIES - 1 or not was_cut(error):
+                    raise
+                else:
+                    time.sleep(0.1 * 2**attempt)
+        raise AssertionError("unreachable")  # pragma: no cover
 
     def _asked(self, work: Callable[[Any], _T]) -> _T:
         """Ask the store once; its refusals as our errors."""
@@ -253,9 +295,9 @@ def _object(meta: Any) -> Object:
 
 
 def _nanoseconds(when: datetime) -> int:
-    """Return a time in nanoseconds since 1970, exactly."""
+    """Return a time in nanoseconds since 1970, to the second: lists and answers tell more or less."""
     passed = when.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (passed.days * 86_400 + passed.seconds) * 10**9 + passed.microseconds * 1_000
+    return (passed.days * 86_400 + passed.seconds) * 10**9
 
 
 _known: dict[str, Bucket] = {}

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from soundkin.bucket.client import Object, bucket_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soundkin.bucket.address import Address
     from soundkin.bucket.client import Bucket
 
@@ -26,23 +28,30 @@ def describe(address: Address) -> Object:
     """Describe an object by its whole address. Raises `FileNotFoundError`, `BucketError`, `NotFound`."""
     found = bucket_of(address).head(address.key)
     if found is None:
-        raise FileNotFoundError(2, "there is no such object", str(address))
+        raise _missing(address)
     return found
 
 
 class BucketFile(io.RawIOBase):
     """One object, read by ranges; a change of it meanwhile is an error, not a mixture.
 
+    on_fetch: called after every range. failure: the last range that could not be fetched; decoders that read
+    by callbacks lose the error itself.
     Raises as `describe`; while reading, `OSError` for an object that is gone or another now.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, on_fetch: Callable[[], None] = lambda: None) -> None:
         super().__init__()
-        self.what = describe(address)
         self.name = str(address)
+        self.failure: Exception | None = None
+        self._on_fetch = on_fetch
         self._bucket: Bucket = bucket_of(address)
         self._at = 0
-        self._blocks: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        try:
+            first, self.what = self._bucket.begin(address.key, FIRST_BYTES)
+        except FileNotFoundError as error:
+            raise _missing(address) from error
+        self._blocks = OrderedDict({_borders(0, self.what.size): first})
 
     def readable(self) -> bool:
         """Say yes."""
@@ -90,20 +99,35 @@ class BucketFile(io.RawIOBase):
         view[: len(piece)] = piece
         return len(piece)
 
+    def _fetched(self, start: int, end: int) -> bytes:
+        """Fetch one range."""
+        try:
+            block = self._bucket.read_range(self.what, start, end)
+        except FileNotFoundError as error:
+            self.failure = OSError(5, "the object changed while it was read", self.name)
+            raise self.failure from error
+        except Exception as error:
+            self.failure = error
+            raise
+        self._on_fetch()
+        return block
+
     def _block(self, at: int) -> tuple[int, bytes]:
         """Return the block around a byte and where it begins, fetched when it is not kept."""
         start, end = _borders(at, self.what.size)
         block = self._blocks.get((start, end))
         if block is None:
-            try:
-                block = self._bucket.read_range(self.what, start, end)
-            except FileNotFoundError as error:
-                raise OSError(5, "the object changed while it was read", self.name) from error
+            block = self._fetched(start, end)
             self._blocks[start, end] = block
             while len(self._blocks) > BLOCKS:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end((start, end))
         return start, block
+
+
+def _missing(address: Address) -> FileNotFoundError:
+    """Return the error for an object that is not there."""
+    return FileNotFoundError(2, "there is no such object", str(address))
 
 
 def _borders(at: int, size: int) -> tuple[int, int]:

@@ -51,11 +51,9 @@ def is_about_keys(error: BaseException) -> bool:
     return isinstance(error, BucketError) and "credentials" in error.found
 
 
-def is_passing(error: BaseException) -> bool:
-    """Say whether the same request may well succeed a moment later."""
-    return isinstance(error, BucketError) and (
-        "overloaded" in error.found or "answer" in error.found
-    )
+def was_cut(error: BaseException) -> bool:
+    """Say whether an answer began and did not end: the clients try only those again that never began."""
+    return isinstance(error, BucketError) and "cut off" in error.found
 
 
 def _expired(where: str) -> SoundkinError:
@@ -103,6 +101,14 @@ def _silent(where: str) -> SoundkinError:
     )
 
 
+def _cut(where: str) -> SoundkinError:
+    return BucketError(
+        f"answers of '{where}' are cut off, though asked several times",
+        "an object store that can be reached",
+        "check the network, then run the same command again; what was written before is safe",
+    )
+
+
 def _busy(where: str) -> SoundkinError:
     return BucketError(
         f"'{where}' is overloaded: it kept answering 'later'",
@@ -123,7 +129,7 @@ _ANSWERS: tuple[tuple[str, Callable[[str], SoundkinError]], ...] = (
     ),
     (r"URL scheme is not allowed|scheme is not allowed|BadScheme", _plain_http),
     (r"SlowDown|ServiceUnavailable|TooManyRequests|\b(503|429|500|502|504) ", _busy),
+    (r"IncompleteMessage|error reading a body|response body|decoding response", _cut),
     (r"timed out|timeout|connect error|error sending request|Connection(Refused|Reset)", _silent),
-    (r"dns error|connection closed|IncompleteMessage|error reading a body", _silent),
-    (r"decoding response body|HTTP error|error trying to connect", _silent),
+    (r"dns error|connection closed|HTTP error|error trying to connect", _silent),
 )

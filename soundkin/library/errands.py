@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 from soundkin.audio.decode import read_sound
@@ -11,13 +10,13 @@ from soundkin.audio.decode import read_sound
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from soundkin.audio.source import Openable
     from soundkin.library.outcome import Job, Outcome
     from soundkin.space import Space
 
 
-def errand(job: Job, outcome: Outcome, spaces: Sequence[Space]) -> Outcome:
+def errand(job: Job, source: Openable, outcome: Outcome, spaces: Sequence[Space]) -> Outcome:
     """Do what a job asks for and add it to what is known of its file. Raises as the decoders do."""
-    source = BytesIO(job.source) if job.is_upload else job.source
     if job.task == "slice":
         from soundkin.audio.encode import slice_wav  # rarely needed
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from soundkin.audio.decode import AUDIO_SUFFIXES
+from soundkin.bucket import is_address, whole
 from soundkin.errors import InputError, NotFound
 from soundkin.library.scan import GONE, PRESENT, display, is_below
 from soundkin.library.store import SCHEMAS, Store, quote, vectors_table
@@ -16,6 +17,7 @@ from soundkin.library.views import Root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 
 def size_of(path: str | bytes | Path) -> int:
@@ -24,6 +26,13 @@ def size_of(path: str | bytes | Path) -> int:
         return os.stat(path).st_size
     except OSError:
         return -1
+
+
+def sizes_below(address: bytes) -> dict[bytes, int]:
+    """Return the sizes of all sounds below an address, by path."""
+    from soundkin.library.scan_bucket import scan_bucket
+
+    return {entry.path: entry.size for entry in scan_bucket(address, AUDIO_SUFFIXES).entries}
 
 
 def list_roots(
@@ -52,8 +61,9 @@ def repoint(store: Store, old: str | Path, new: str | Path) -> str:
     Raises `NotFound` for an unknown root, `InputError` for a folder that does not look like it.
     """
     row = _root_row(store, str(old))
-    target = os.path.realpath(os.fsencode(Path(new).expanduser()))
-    if not os.path.isdir(target):
+    target = whole(new)
+    in_bucket = is_address(target)
+    if not in_bucket and not os.path.isdir(target):
         raise NotFound(
             f"there is no folder at '{display(target)}'",
             "where the sounds are now",
@@ -61,7 +71,12 @@ def repoint(store: Store, old: str | Path, new: str | Path) -> str:
         )
     where = f"root_id = {quote([row['root_id']])} AND state = '{PRESENT}'"
     places = store.read("locations", ["path", "size"], where).to_pylist()[:2_000]
-    matching = sum(size_of(target + b"/" + place["path"]) == place["size"] for place in places)
+    sizes = sizes_below(target) if in_bucket else None
+    matching = sum(
+        (size_of(target + b"/" + place["path"]) if sizes is None else sizes.get(place["path"]))
+        == place["size"]
+        for place in places
+    )
     if places and not matching:
         raise InputError(
             f"none of the sounds known in '{display(row['path'])}' is in '{display(target)}'",
@@ -76,7 +91,7 @@ def repoint(store: Store, old: str | Path, new: str | Path) -> str:
 def _root_row(store: Store, name: str) -> dict[str, Any]:
     """Return the row of a root by path, label or id."""
     rows = store.read("roots").to_pylist()
-    wanted = {name, name.rstrip("/"), os.path.realpath(name)}
+    wanted = {name, name.rstrip("/"), os.fsdecode(whole(name))}
     found = [r for r in rows if wanted & {display(r["path"]), r["label"], r["root_id"]}]
     if len(found) != 1:
         raise NotFound(
@@ -106,7 +121,7 @@ def forget_places(store: Store, what: str | Path) -> int:
 
 def _forget_folder(store: Store, name: str) -> None:
     """Remove the places and ledger rows of a root or of a folder inside one."""
-    path = os.path.realpath(os.fsencode(Path(name).expanduser()))
+    path = whole(name)
     for root in store.read("roots").to_pylist():
         mine = f"root_id = {quote([root['root_id']])}"
         if path == root["path"] or name in {root["root_id"], root["label"]}:

@@ -45,7 +45,8 @@ class Listing:
     """A tree as it is on disk: sounds, what cannot be opened, and how much was passed over.
 
     unreadable: folders and files that may hold sounds and could not be looked at. mounts: folders on
-    another disk than the one they lie in, those that are not there now included.
+    another disk than the one they lie in, those that are not there now included. hashes: byte hashes that
+    are known without reading, by path.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -53,6 +54,7 @@ class Listing:
     unreadable: list[bytes] = field(default_factory=list)
     mounts: set[bytes] = field(default_factory=set)
     ignored: int = 0
+    hashes: dict[bytes, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import pyarrow as pa
 
-from soundkin.bucket.refusal import is_about_keys, is_passing
+from soundkin.bucket.refusal import is_about_keys, was_cut
 from soundkin.errors import BucketError, LibraryBusy, LibraryError, LibraryFormatError, NotFound
 from soundkin.library.lance import connect
 from soundkin.library.refusals import guarded
@@ -104,7 +104,7 @@ def _asked_again(method: Callable[_P, _T]) -> Callable[_P, _T]:
                     if renewed or not store.reconnect():
                         raise
                     renewed = True
-                elif attempt == TRIES - 1 or not is_passing(error):
+                elif attempt == TRIES - 1 or not was_cut(error):
                     raise
                 else:
                     time.sleep(0.1 * 2**attempt)

@@ -11,17 +11,20 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import BufferedReader, BytesIO
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from soundkin.audio.decode import SoundReader, SoundSummary, byte_hash, read_sound
 from soundkin.audio.peaks import PeakMeter
+from soundkin.audio.source import fetching
 from soundkin.audio.windows import QUIET_DB, Chunk, chunks
+from soundkin.bucket import is_address
 from soundkin.errors import DecodeError, InputError
 from soundkin.library.errands import errand
 from soundkin.library.outcome import Heard, Job, Outcome, pack
@@ -31,6 +34,7 @@ from soundkin.space import Space, load_space
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from soundkin.audio.source import Openable
     from soundkin.space import Gathered
 
 Samples = npt.NDArray[np.float32]
@@ -97,23 +101,23 @@ def hear_group(
     return [_finish(item) if isinstance(item, _Pending) else item for item in heard]
 
 
-def _hear(job: Job, gatherers: list[_Gatherer], at: At) -> _Pending | Outcome:
-    """Decode one file and gather its windows."""
+def _hear(  # noqa: PLR0911 - one for each way to fail
+    job: Job, gatherers: list[_Gatherer], at: At
+) -> _Pending | Outcome:
+    """Decode one file and gather its windows; whatever goes wrong costs this file alone."""
     outcome = Outcome(job.key)
-    at(outcome)
+
+    def known(now: Outcome | None) -> None:
+        nonlocal outcome
+        outcome = now or outcome
+        at(now)
+
+    known(outcome)
     try:
-        if job.is_upload:
-            outcome = Outcome(job.key, size=len(job.source))
-        else:
-            status = os.stat(job.source)
-            outcome = Outcome(job.key, status.st_size, status.st_mtime_ns)
-            at(outcome)
+        with _opened(job, known) as source:
             if job.task == "hear":
-                outcome = replace(outcome, byte_hash=_hash(job.source, lambda: at(outcome)))
-                at(outcome)
-        spaces = [gatherer.space for gatherer in gatherers]
-        hear = job.task == "hear"
-        return _decode(job, outcome, gatherers, at) if hear else errand(job, outcome, spaces)
+                return _decode(job, source, outcome, gatherers, at)
+            return errand(job, source, outcome, [gatherer.space for gatherer in gatherers])
     except DecodeError as error:
         return _failed(outcome, error.reason, str(error))
     except InputError as error:  # a range outside the sound, a rate that no space takes
@@ -124,6 +128,28 @@ def _hear(job: Job, gatherers: list[_Gatherer], at: At) -> _Pending | Outcome:
         return _failed(outcome, "too-long", "it does not fit into memory.")
     except Exception as error:  # noqa: BLE001 - whatever a decoder throws costs one file
         return _failed(outcome, "corrupt", f"decoding failed ({type(error).__name__}: {error}).")
+
+
+@contextmanager
+def _opened(job: Job, known: At) -> Iterator[Openable]:
+    """Give what decoders read; `known` is told of the file's size, time and hash."""
+    if job.is_upload:
+        known(Outcome(job.key, size=len(job.source)))
+        yield BytesIO(job.source)
+    elif is_address(job.source):
+        facts = Outcome(job.key)
+        with fetching(job.source, lambda: known(facts)) as file:
+            what = file.what
+            facts = Outcome(job.key, what.size, what.mtime_ns, what.byte_hash)
+            known(facts)
+            yield cast("BinaryIO", file)
+    else:
+        status = os.stat(job.source)
+        facts = Outcome(job.key, status.st_size, status.st_mtime_ns)
+        known(facts)
+        if job.task == "hear":
+            known(replace(facts, byte_hash=_hash(job.source, lambda: known(facts))))
+        yield job.source
 
 
 def _hash(path: bytes, beat: Callable[[], None]) -> str:
@@ -155,7 +181,9 @@ def _failed(outcome: Outcome, reason: str, message: str) -> Outcome:
     return replace(outcome, reason=reason, message=message)
 
 
-def _decode(job: Job, outcome: Outcome, gatherers: list[_Gatherer], at: At) -> _Pending:
+def _decode(
+    job: Job, source: Openable, outcome: Outcome, gatherers: list[_Gatherer], at: At
+) -> _Pending:
     """Run one file through decoder, grid and front-ends in one pass."""
     margin_s = max(gatherer.space.margin_s for gatherer in gatherers)
     found: list[Chunk] = []
@@ -167,7 +195,6 @@ def _decode(job: Job, outcome: Outcome, gatherers: list[_Gatherer], at: At) -> _
                 vectors[gatherer.space.id].append(gatherer.take(chunk))
             found.append(_without_samples(chunk))
 
-    source: BytesIO | bytes = BytesIO(job.source) if job.is_upload else job.source
     if job.start_s is None and job.end_s is None:
         with SoundReader(source) as reader:
             gather(reader.blocks(), reader.info.rate_hz)

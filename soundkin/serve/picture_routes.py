@@ -39,7 +39,7 @@ def spectrogram_of(
 ) -> Response:
     """Return a grey picture of a sound or a range of it: time to the right, tone upwards, log-spaced."""
     sound = library.sound(sound_id)
-    path = library.locate(sound_id)
+    path = library.source(sound_id)
     if start_s == 0 and end_s is None:
         with SoundReader(path) as reader:
             n = math.ceil(sound.duration_s * sound.rate_hz)

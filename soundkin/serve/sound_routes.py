@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 # ruff: noqa: TC001 - FastAPI reads the annotations at run time
+import os
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from soundkin.bucket import is_address
 from soundkin.errors import InputError, NotFound, TooLarge
 from soundkin.facade import Scope
 from soundkin.library.views import Sound
@@ -24,6 +26,7 @@ from soundkin.serve.models import (
     TagsOut,
     displayable,
 )
+from soundkin.serve.streaming import from_bucket
 from soundkin.serve.wiring import Lib, SoundId
 
 router = APIRouter(tags=["sounds"])
@@ -104,10 +107,15 @@ def peaks_of(sound_id: SoundId, library: Lib) -> Response:
     response_class=FileResponse,
     responses={200: {"content": {"audio/*": {}}}, 206: {"content": {"audio/*": {}}}},
 )
-def audio_of(sound_id: SoundId, library: Lib) -> FileResponse:
+def audio_of(sound_id: SoundId, library: Lib, request: Request) -> Response:
     """Return the original file; byte ranges, If-Range and HEAD are answered."""
     sound = library.sound(sound_id)
-    path = library.locate(sound_id)
+    media_type = MEDIA_TYPES.get(sound.format, "application/octet-stream")
+    headers = {"Content-Disposition": disposition("inline", sound.name)}
+    source = library.source(sound_id)
+    if is_address(source):
+        return from_bucket(source, request, media_type, headers)
+    path = Path(os.fsdecode(source))
     try:
         stat = path.stat()
         with path.open("rb"):
@@ -118,8 +126,6 @@ def audio_of(sound_id: SoundId, library: Lib) -> FileResponse:
             "the file where it was when it was indexed",
             "index its folder again",
         ) from error
-    media_type = MEDIA_TYPES.get(sound.format, "application/octet-stream")
-    headers = {"Content-Disposition": disposition("inline", sound.name)}
     return FileResponse(path, media_type=media_type, headers=headers, stat_result=stat)
 
 
