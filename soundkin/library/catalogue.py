@@ -11,20 +11,22 @@ import json
 import os
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from soundkin.bucket import is_address
 from soundkin.errors import SoundkinError
-from soundkin.index.vectors import as_unit_vectors
+from soundkin.library.arrivals import complete, keys_of, matched, opened, with_rows
+from soundkin.library.follow import Batches, counts_of
 from soundkin.library.ids import distinct, packed
-from soundkin.library.indexes import Cached, Indexes, setting_key
+from soundkin.library.indexes import Indexes, setting_key
 from soundkin.library.labels import labels_from
-from soundkin.library.live import LiveIndex, Rows
 from soundkin.library.notes import notes_from
+from soundkin.library.rooms import Rooms
 from soundkin.library.scan import GONE, PRESENT
 from soundkin.library.snapshot import (
     SEGMENT_COLUMNS,
@@ -34,12 +36,13 @@ from soundkin.library.snapshot import (
     SpaceView,
     empty_snapshot,
 )
-from soundkin.library.spots import Spot, spots_from
+from soundkin.library.spotting import Spotting
 from soundkin.library.tables import vectors_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from soundkin.library.spots import Spot
     from soundkin.library.store import Store
 
 __all__ = ["Catalogue", "Snapshot", "SpaceView"]
@@ -51,19 +54,17 @@ LARGE, STALE_S, PAUSE = 100_000, 2.0, 4
 """Segments from which on a library is looked at in the background, seconds that what is seen may be old
 then, and how many times as long as a look takes nothing is looked at."""
 
-ONLINE_FOR_S = 2.0
-"""How long a root is taken to be where it was when last looked at."""
-
 CHUNKS = 64
 """Pieces from which on the columns of sounds are joined."""
 
-SPOT_COLUMNS = ("root_id", "path", "display", "sound_id", "state")
+ONLINE_FOR_S = 2.0
+"""How long a root is taken to be where it was when last looked at."""
 
 
 class Catalogue:
     """Keeps a `Snapshot` of a store fresh; safe to ask from many threads.
 
-    on_look: called with what was seen in the background, to prepare what the next question needs.
+    on_look: called with a new snapshot before anybody else sees it, to prepare what questions need.
     """
 
     def __init__(self, store: Store, on_look: Callable[[Snapshot], None] = lambda _: None) -> None:
@@ -71,6 +72,9 @@ class Catalogue:
         self.on_look = on_look
         self.indexes = Indexes(store)
         self._to_open: set[str] = set()
+        self._followed: dict[str, Batches] = {}
+        self._spotting = Spotting(store)
+        self._rooms = Rooms()
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._looking = threading.Lock()
@@ -113,6 +117,7 @@ class Catalogue:
         versions = self._versions(wanted)
         if versions != old.versions or list(old.space_ids) != space_ids or self._to_open:
             old = self._refresh(old, versions, wanted, space_ids)
+            self.on_look(old)
         self._snapshot = old
         self._took_s = time.monotonic() - now
         self._looked_at, self._seen_touches = now + self._took_s, touches
@@ -128,7 +133,7 @@ class Catalogue:
                         self._lock,
                         contextlib.suppress(SoundkinError),
                     ):  # told when next waited for
-                        self.on_look(self._look(None))
+                        self._look(None)
                 finally:
                     self._looking.release()
 
@@ -155,11 +160,11 @@ class Catalogue:
         return PRESENT if self.is_online(spot.raw_root) else "offline"
 
     def is_online(self, root: bytes) -> bool:
-        """Say whether a root's folder is there; asked of the disk every two seconds at most."""
+        """Say whether a root's folder is there; asked of the disk every two seconds at most, never of a bucket."""
         now = time.monotonic()
         when, answer = self._online.get(root, (-ONLINE_FOR_S, False))
         if now - when >= ONLINE_FOR_S:
-            answer = os.path.isdir(root)
+            answer = is_address(root) or os.path.isdir(root)
             self._online[root] = (now, answer)
         return answer
 
@@ -170,6 +175,20 @@ class Catalogue:
         return {name: self.store.version(name) for name in names}
 
     def _refresh(
+        self,
+        old: Snapshot,
+        versions: Mapping[str, int],
+        wanted: Sequence[str],
+        space_ids: Sequence[str],
+    ) -> Snapshot:
+        """Return the snapshot with what changed since; what a failure leaves behind is forgotten."""
+        try:
+            return self._refreshed(old, versions, wanted, space_ids)
+        except BaseException:
+            self._spotting = Spotting(self.store)
+            raise
+
+    def _refreshed(
         self,
         old: Snapshot,
         versions: Mapping[str, int],
@@ -188,7 +207,9 @@ class Catalogue:
         if changed("sounds"):
             new = self._with_sounds(new)
         if changed("sounds", "locations", "roots"):
-            new = self._with_spots(new)
+            n = len(old.alive)
+            forgot = not np.array_equal(new.alive[:n], old.alive)
+            new = replace(new, spots=self._spotting.look(new.ids, anew=forgot))
         if changed("sounds", "tags"):
             new = self._with_tags(new)
         if changed("sounds", "notes"):
@@ -208,23 +229,21 @@ class Catalogue:
 
     def _with_sounds(self, old: Snapshot) -> Snapshot:
         """Take in new sounds with their segments, let forgotten ones go."""
-        counts = self._batches("sounds")
+        counts = self._batches("sounds").counts()
         fresh = counts.keys() - old.batches.keys()
         new = old
         if any(counts.get(batch) != n for batch, n in old.batches.items()):
             new = self._without_forgotten(new)
         if not fresh:
             return new
-        rows = self._rows_of_batches(
-            "sounds", fresh, [*SOUND_COLUMNS, "batch"], all_=not old.batches
-        )
+        rows = self._batches("sounds").rows(fresh, [*SOUND_COLUMNS, "batch"], all_=not old.batches)
         pairs = packed(rows["sound_id"])
         unknown = distinct(pairs)
         unknown = unknown[new.ids.ords(pairs[unknown]) < 0]
         ids = new.ids.plus(pairs[unknown])
         met = rows.select(list(SOUND_COLUMNS)).take(pa.array(unknown))
         sounds = pa.concat_tables([new.sounds, met])
-        batches = {**new.batches, **_counts(rows["batch"])}
+        batches = {**new.batches, **counts_of(rows["batch"])}
         new = replace(
             new,
             ids=ids,
@@ -241,32 +260,29 @@ class Catalogue:
         ords = old.ids.ords(packed(rows["sound_id"]))
         living[ords[ords >= 0]] = True
         ids = old.ids.without(np.flatnonzero(old.alive & ~living))
-        counts = _counts(rows["batch"])
+        counts = counts_of(rows["batch"])
         batches = {batch: counts[batch] for batch in old.batches if batch in counts}
         return replace(old, ids=ids, alive=ids.alive(), batches=batches)
 
     def _with_segments(self, old: Snapshot, batches: Collection[int], *, all_: bool) -> Snapshot:
         """Read the segments of new batches; rows stay sorted by sound and time."""
-        rows = self._rows_of_batches("segments", batches, None, all_=all_)
-        keys, first = _keys(rows, old.ids.ords(packed(rows["sound_id"])))
+        followed = self._batches("segments")
+        if not all_:
+            followed.counts()
+        rows = followed.rows(batches, None, all_=all_)
+        keys, first = keys_of(rows, old.ids.ords(packed(rows["sound_id"])))
         new = old.rows_of(keys) < 0  # else two indexers met the same sound at the same moment
         keys, first = keys[new], first[new]
         fresh = {name: rows[name].to_numpy()[first] for name in SEGMENT_COLUMNS}
         fresh["sound"] = (keys >> 32).astype(np.int32)
-        segments = {name: np.concatenate([old.segments[name], fresh[name]]) for name in fresh}
-        all_keys = np.concatenate([old.keys, keys])
+        rooms = self._rooms
+        segments = {name: rooms.plus(name, old.segments[name], fresh[name]) for name in fresh}
+        all_keys = rooms.plus("keys", old.keys, keys)
         if len(old.keys) and len(keys) and keys[0] < old.keys[-1]:
             order = np.argsort(all_keys, kind="stable")
             segments = {name: values[order] for name, values in segments.items()}
             return replace(old, segments=segments, keys=all_keys[order], spaces={})
         return replace(old, segments=segments, keys=all_keys)
-
-    def _with_spots(self, old: Snapshot) -> Snapshot:
-        """Read roots and places."""
-        roots = {row["root_id"]: row["path"] for row in self.store.read("roots").to_pylist()}
-        table = self.store.read("locations", SPOT_COLUMNS)
-        sound = old.ids.ords(packed(table["sound_id"]))
-        return replace(old, spots=spots_from(table, sound, len(old.ids), roots))
 
     def _with_tags(self, old: Snapshot) -> Snapshot:
         """Read the tags."""
@@ -279,21 +295,21 @@ class Catalogue:
         A first look takes from the space's cache what that has; so does one at an index that has become
         old, when another process has built a newer one.
         """
-        counts = self._batches(vectors_table(space_id))
+        counts = self._batches(vectors_table(space_id)).counts()
         if view is not None and self.indexes.is_old(view, new.settings):
             newest = self.indexes.newest(space_id)
             view = view if newest in {"", view.cache} else None
         wish = new.settings.get(setting_key(space_id), {})
         if view is None and len(new.ids) and wish.get("kind") != "exact":
             cached = self.indexes.open(space_id)
-            opened = None if cached is None else _opened(cached, space_id, new, counts)
-            if opened is not None:
-                view = self._grown(*opened, new, counts)
+            found = None if cached is None else opened(cached, space_id, new, counts)
+            if found is not None:
+                view = self._grown(*found, new, counts)
                 if view is not None:
                     return view
-        found = self._grown(view, np.empty(0, np.int64), new, counts, space_id)
-        assert found is not None  # noqa: S101 - nothing was lost
-        return found
+        whole = self._grown(view, np.empty(0, np.int64), new, counts, space_id)
+        assert whole is not None  # noqa: S101 - nothing was lost
+        return whole
 
     def _grown(
         self,
@@ -313,137 +329,14 @@ class Catalogue:
         fresh = counts.keys() - loaded
         added = None
         if fresh or view is None:
-            rows = self._rows_of_batches(name, fresh, None, all_=not loaded)
+            rows = self._batches(name).rows(fresh, None, all_=not loaded)
             sound = new.ids.ords(packed(rows["sound_id"]))
-            added = _matched(rows, sound, new, view)
-            loaded |= _complete(rows, sound, new, fresh)
+            added = matched(rows, sound, new, view)
+            loaded |= complete(rows, sound, new, fresh)
         if len(lost) and not np.isin(lost, [] if added is None else added.sound).all():
             return None
-        return _with_rows(view, space_id, new, added, loaded)
+        return with_rows(view, space_id, new, added, loaded, self._rooms)
 
-    def _batches(self, name: str) -> dict[int, int]:
-        """Return how many rows of a table each batch has."""
-        return _counts(self.store.read(name, ["batch"])["batch"])
-
-    def _rows_of_batches(
-        self, name: str, batches: Collection[int], columns: Sequence[str] | None, *, all_: bool
-    ) -> pa.Table:
-        """Read the rows of some batches, or of all when that is the same and cheaper."""
-        where = None if all_ else f"batch IN ({', '.join(map(str, sorted(batches))) or 'NULL'})"
-        return self.store.read(name, columns, where)
-
-
-def _counts(batch: pa.ChunkedArray) -> dict[int, int]:
-    """Return how often each number occurs."""
-    numbers, counts = np.unique(batch.to_numpy(), return_counts=True)
-    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
-
-
-def _keys(
-    rows: pa.Table, sound: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the distinct segment keys of known sounds, ascending, and the first row of each.
-
-    sound (n,): the ord of each row, -1 where unknown.
-    """
-    known = np.flatnonzero(sound >= 0)
-    keys = (sound[known] << 32) | rows["seq"].to_numpy()[known].astype(np.int64)
-    keys, first = np.unique(keys, return_index=True)
-    return keys, known[first]
-
-
-@dataclass(frozen=True, slots=True)
-class _Added:
-    """Rows that come to a view: ord of the sound, row among the segments, commit, vector."""
-
-    sound: npt.NDArray[np.int32]
-    segment: npt.NDArray[np.int64]
-    batch: npt.NDArray[np.int64]
-    X: npt.NDArray[np.float32]
-
-
-def _matched(
-    rows: pa.Table, sound: npt.NDArray[np.int64], snapshot: Snapshot, view: SpaceView | None
-) -> _Added:
-    """Return sound, segment, batch and vector of the rows that a view does not have yet."""
-    keys, first = _keys(rows, sound)
-    segment = snapshot.rows_of(keys)
-    held = np.zeros(len(snapshot.keys) + 1, bool)
-    held[-1] = True  # a vector without its segment
-    if view is not None:
-        held[view.segment[view.segment >= 0]] = True
-    new = ~held[segment]
-    chosen = first[new]
-    batch = rows["batch"].to_numpy()[chosen]
-    X = as_unit_vectors(_vectors_at(rows["vector"], chosen))
-    return _Added((keys[new] >> 32).astype(np.int32), segment[new], batch, X)
-
-
-def _vectors_at(column: pa.ChunkedArray, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """Return some rows of a column of vectors, (n, dim), holding no more than one copy on the way."""
-    dim = column.type.list_size
-    X = np.empty((len(rows), dim), np.float32)
-    order = np.argsort(rows, kind="stable")
-    ascending = rows[order]
-    begin = 0
-    for chunk in column.chunks:
-        low, high = np.searchsorted(ascending, [begin, begin + len(chunk)])
-        values = np.asarray(chunk.flatten()).reshape(-1, dim)
-        X[order[low:high]] = values[ascending[low:high] - begin]
-        begin += len(chunk)
-    return X
-
-
-def _complete(
-    rows: pa.Table, sound: npt.NDArray[np.int64], snapshot: Snapshot, fresh: Collection[int]
-) -> frozenset[int]:
-    """Return the batches of which nothing more can come; the others are looked at again next time."""
-    waiting = set(np.unique(rows["batch"].to_numpy()[sound < 0]).tolist()) - snapshot.batches.keys()
-    return frozenset(fresh) - waiting
-
-
-def _opened(
-    cached: Cached, space_id: str, snapshot: Snapshot, counts: Mapping[int, int]
-) -> tuple[SpaceView, npt.NDArray[np.int64]]:
-    """Return the view that a cache gives, and the ords of sounds whose batches are gone from the table."""
-    sound = snapshot.ids.ords(cached.pairs)
-    sound[cached.seq < 0] = -1
-    there = np.isin(cached.batch, np.fromiter(counts, np.int64, len(counts)))
-    lost = np.unique(sound[(sound >= 0) & ~there])
-    sound[~there] = -1
-    segment = snapshot.rows_of(np.where(sound < 0, -1, (sound << 32) | cached.seq))
-    loaded = frozenset(cached.loaded.tolist()) & counts.keys()
-    X = Rows.of(np.empty((0, cached.near.dim), np.float32), cached.near.vectors)
-    index = LiveIndex.of(space_id, X, segment >= 0, cached.near)
-    owner = sound.astype(np.int32)
-    n_sounds = len(snapshot.ids)
-    view = SpaceView.of(index, owner, segment, cached.batch, loaded, n_sounds, cached.name)
-    return view, lost
-
-
-def _with_rows(
-    view: SpaceView | None,
-    space_id: str,
-    snapshot: Snapshot,
-    added: _Added | None,
-    loaded: frozenset[int],
-) -> SpaceView:
-    """Return a view without the rows of forgotten sounds and with the new ones."""
-    n_sounds = len(snapshot.ids)
-    if view is None:
-        assert added is not None  # noqa: S101 - a first look reads all rows
-        index = LiveIndex.of(space_id, Rows.of(added.X), np.ones(len(added.X), np.bool_))
-        return SpaceView.of(index, added.sound, added.segment, added.batch, loaded, n_sounds)
-    sound, segment, batch = view.sound, view.segment, view.batch
-    dead = np.flatnonzero(~snapshot.alive[sound] & (segment >= 0))
-    if len(dead):
-        segment = segment.copy()
-        segment[dead] = -1
-    X = None
-    if added is not None and len(added.sound):
-        sound = np.concatenate([sound, added.sound])
-        segment = np.concatenate([segment, added.segment])
-        batch = np.concatenate([batch, added.batch])
-        X = added.X
-    index = view.index.grown(X, dead)
-    return SpaceView.of(index, sound, segment, batch, loaded, n_sounds, view.cache)
+    def _batches(self, name: str) -> Batches:
+        """Return the batches of a table, as they are followed."""
+        return self._followed.setdefault(name, Batches(self.store, name))

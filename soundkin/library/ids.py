@@ -6,6 +6,8 @@ A sound that is forgotten gives up its name: when it comes back it gets a new or
 
 from __future__ import annotations
 
+import binascii
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ID_CHARS = 32
-_NIBBLE = np.full(256, 255, np.uint8)
-_NIBBLE[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
+CAPITALS = 2
+"""What is left of the bytes 64 to 95 without their lower five bits."""
+
+STRETCH, MISSES = 1 << 14, 64
+"""Ids that are compared at once with those expected; after so many surprises each is looked up."""
 
 Pairs = npt.NDArray[np.uint64]
 
@@ -83,7 +88,43 @@ class SoundIds:
         return found if found >= 0 and self[found] == name else None
 
     def ords(self, pairs: Pairs) -> npt.NDArray[np.int64]:
-        """Return the ord of each id (n, 2), -1 where unknown or forgotten."""
+        """Return the ord of each id (n, 2), -1 where unknown or forgotten.
+
+        Tables mostly name sounds in the order in which they were met, some rows to each: that is tried
+        first, unless some are forgotten.
+        """
+        if len(self.order) < len(self.pairs):
+            return self._looked_up(pairs)
+        heads = np.ones(len(pairs), np.bool_)
+        heads[1:] = (pairs[1:, 0] != pairs[:-1, 0]) | (pairs[1:, 1] != pairs[:-1, 1])
+        if heads.all():
+            return self._in_stretches(pairs)
+        each: npt.NDArray[np.int64] = self._in_stretches(pairs[heads])[np.cumsum(heads) - 1]
+        return each
+
+    def _in_stretches(self, pairs: Pairs) -> npt.NDArray[np.int64]:
+        """Return the ord of each id, looked up where a stretch begins in which one follows the other."""
+        found, begin, misses, expected = np.empty(len(pairs), np.int64), 0, 0, -1
+        while begin < len(pairs) and misses < MISSES:
+            if expected < 0:
+                expected = int(self._looked_up(pairs[begin : begin + 1])[0])
+                if expected < 0:
+                    found[begin] = -1
+                    begin, misses = begin + 1, misses + 1
+                    continue
+            here = pairs[begin : begin + STRETCH]
+            there = self.pairs[expected : expected + len(here)]
+            same = (there[:, 0] == here[: len(there), 0]) & (there[:, 1] == here[: len(there), 1])
+            n = len(same) if same.all() else int(same.argmin())
+            found[begin : begin + n] = np.arange(expected, expected + n)
+            begin, expected = begin + n, expected + n
+            if n < len(here):
+                expected, misses = -1, misses + 1
+        found[begin:] = self._looked_up(pairs[begin:])
+        return found
+
+    def _looked_up(self, pairs: Pairs) -> npt.NDArray[np.int64]:
+        """Return the ord of each id by its key."""
         found = np.full(len(pairs), -1, np.int64)
         wanted = _keys(pairs)
         at = np.searchsorted(self.keys, wanted)
@@ -112,8 +153,12 @@ class SoundIds:
 
     def plus(self, new: Pairs) -> SoundIds:
         """Give the next ords to ids (n, 2), distinct and not among the living."""
-        alive = np.concatenate([self.alive(), np.ones(len(new), bool)])
-        return self._ordered(np.concatenate([self.pairs, new]), alive)
+        more = SoundIds.of_pairs(new)
+        at = np.searchsorted(self.keys, more.keys, side="right")
+        order = np.insert(self.order, at, more.order + len(self.pairs))
+        return SoundIds(
+            np.concatenate([self.pairs, new]), order, np.insert(self.keys, at, more.keys)
+        )
 
 
 def distinct(pairs: Pairs) -> npt.NDArray[np.int64]:
@@ -152,13 +197,14 @@ def packed(names: pa.ChunkedArray) -> Pairs:
         return np.empty((0, 2), np.uint64)
     offsets = np.frombuffer(array.buffers()[1], np.int32)[array.offset :][: len(array) + 1]
     text = np.frombuffer(array.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
-    digits = _NIBBLE[text]
-    if (np.diff(offsets) != ID_CHARS).any() or (digits > 15).any():
+    octets = None
+    if (np.diff(offsets) == ID_CHARS).all() and not ((text >> 5) == CAPITALS).any():
+        with contextlib.suppress(ValueError):
+            octets = np.frombuffer(binascii.unhexlify(text), np.uint8).reshape(-1, ID_CHARS // 2)
+    if octets is None:
         raise LibraryError(
             "a table of the library names a sound by something else than 32 hex digits",
             "ids as `soundkin index` writes them",
             "restore the library from a backup, or index into another one",
         )
-    digits = digits.reshape(-1, ID_CHARS)
-    octets = np.ascontiguousarray((digits[:, ::2] << 4) | digits[:, 1::2])
     return octets.view(">u8").astype(np.uint64)

@@ -107,12 +107,45 @@ class SpaceView:
         run = runs_of(sound, starts, n_sounds)
         return cls(index.space_id, index, sound, segment, batch, starts, ends, run, loaded, cache)
 
+    def grown(
+        self,
+        index: LiveIndex,
+        sound: npt.NDArray[np.int32],
+        segment: npt.NDArray[np.int64],
+        batch: npt.NDArray[np.int64],
+        loaded: frozenset[int],
+        n_sounds: int,
+    ) -> SpaceView:
+        """Return this view with rows behind those it has; only what is new is looked at."""
+        n_old, n_runs = len(self.sound), len(self.starts)
+        low = max(n_old - 1, 0)
+        new = starts_of(sound[low:])[min(n_old, 1) :] + low
+        starts = np.concatenate([self.starts, new])
+        ends = np.append(starts[1:], len(sound))
+        run = np.full(n_sounds, -1, np.int32)
+        run[: len(self.run)] = self.run
+        known = np.flatnonzero(sound[new] >= 0)
+        run[sound[new[known]]] = n_runs + known
+        return SpaceView(
+            self.space_id, index, sound, segment, batch, starts, ends, run, loaded, self.cache
+        )
+
     def rows_of(self, sound: int) -> npt.NDArray[np.int64]:
         """Return the rows of a sound, in time order; none when the space does not have it."""
         run = int(self.run[sound]) if sound < len(self.run) else -1
         if run < 0:
             return np.empty(0, np.int64)
         return np.arange(self.starts[run], self.ends[run], dtype=np.int64)
+
+    def rows_of_runs(
+        self, runs: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the rows of some runs, run after run, and where each run begins among them."""
+        starts, ends = self.starts[runs], self.ends[runs]
+        lengths = ends - starts
+        begins = np.cumsum(lengths) - lengths
+        rows = np.repeat(starts - begins, lengths) + np.arange(int(lengths.sum()))
+        return rows, begins
 
 
 @dataclass(frozen=True, slots=True)

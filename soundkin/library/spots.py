@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from soundkin.bucket import is_address, whole
 from soundkin.library.scan import PRESENT, display
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+_Piece = TypeVar("_Piece", pa.RecordBatch, pa.Array)
+
+
+TABLE_COLUMNS = ["root_id", "path", "display", "state"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +52,24 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Spots:
-    """All places, sorted by sound; arrays are over places unless said otherwise.
+    """All places, in the order in which they were read; arrays are over places unless said otherwise.
 
-    sound (n,) int32: ord of the sound. starts (n_sounds + 1,): where each sound's places begin. table:
-    root_id, path (raw), display, state. present (n,): the file was there when last looked. placed
-    (n_sounds,): has a present place. folder (n,) int32: number of its folder among `folders`, which are
-    whole paths ending in "/", composed (NFC). text (n,): whole path, folded.
+    sound (n,) int32: ord of the sound. order (n,): places sorted by sound; starts (n_sounds + 1,): where
+    each sound's begin in it. pieces: root_id, path (raw), display, state. present (n,): the file was
+    there when last looked. placed (n_sounds,): has a present place. folder (n,) int32: number of its folder
+    among `folders`, which are whole paths ending in "/", composed (NFC). text (n,): whole path, folded.
     """
 
     sound: npt.NDArray[np.int32]
+    order: npt.NDArray[np.int64]
     starts: npt.NDArray[np.int64]
-    table: pa.Table
+    pieces: Sequence[pa.RecordBatch]
     roots: Mapping[str, bytes]
     present: npt.NDArray[np.bool_]
     placed: npt.NDArray[np.bool_]
     folder: npt.NDArray[np.int32]
     folders: pa.Array
-    text: pa.Array
+    text: pa.ChunkedArray
 
     def of(self, sound: int) -> tuple[Spot, ...]:
         """Return a sound's places, present ones first, then by path."""
@@ -70,10 +77,22 @@ class Spots:
 
     def of_many(self, sounds: Sequence[int]) -> list[tuple[Spot, ...]]:
         """Return the places of some sounds, read at once."""
-        ranges = [range(int(self.starts[s]), int(self.starts[s + 1])) for s in sounds]
-        taken = self.table.take(pa.array([row for rows in ranges for row in rows], pa.int64()))
-        found = iter(taken.to_pylist())
-        return [self._sorted(next(found) for _ in rows) for rows in ranges]
+        places = [self.order[self.starts[s] : self.starts[s + 1]] for s in sounds]
+        found = iter(self._rows(np.concatenate([np.empty(0, np.int64), *places])))
+        return [self._sorted(next(found) for _ in mine) for mine in places]
+
+    def _rows(self, places: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
+        """Return the columns of some places, fetched piece by piece: Arrow would join the pieces first."""
+        rows: list[dict[str, Any]] = [{}] * len(places)
+        begin = 0
+        for piece in self.pieces:
+            mine = np.flatnonzero((places >= begin) & (places < begin + len(piece)))
+            if len(mine):
+                taken = piece.take(pa.array(places[mine] - begin)).to_pylist()
+                for at, row in zip(mine.tolist(), taken, strict=True):
+                    rows[at] = row
+            begin += len(piece)
+        return rows
 
     def _sorted(self, rows: Iterable[dict[str, Any]]) -> tuple[Spot, ...]:
         """Return one sound's places in order."""
@@ -110,6 +129,39 @@ class Spots:
         ranks[sounds] = first
         return ranks
 
+    def plus(self, table: pa.Table, sound: npt.NDArray[np.int64], n_sounds: int) -> Spots:
+        """Return these places and further ones; as `spots_from`, with the same roots."""
+        more = spots_from(table, sound, n_sounds, self.roots)
+        where = pc.index_in(more.folders, self.folders)
+        unknown = pc.filter(more.folders, pc.is_null(where))
+        new = np.cumsum(pc.is_null(where).to_numpy(zero_copy_only=False)) - 1 + len(self.folders)
+        number = pc.coalesce(where.cast(pa.int64()), pa.array(new, pa.int64())).to_numpy()
+        owner = np.concatenate([self.sound, more.sound])
+        behind = self.starts[np.minimum(more.sound[more.order] + 1, len(self.starts) - 1)]
+        placed = more.placed
+        placed[: len(self.placed)] |= self.placed
+        return Spots(
+            sound=owner,
+            order=np.insert(self.order, behind, more.order + len(self.sound)),
+            starts=_starts(owner, n_sounds),
+            pieces=_joined([*self.pieces, *more.pieces], pa.concat_batches),
+            roots=self.roots,
+            present=np.concatenate([self.present, more.present]),
+            placed=placed,
+            folder=np.concatenate([self.folder, number[more.folder].astype(np.int32)]),
+            folders=pa.concat_arrays([self.folders, unknown]),
+            text=pa.chunked_array(
+                _joined([*self.text.chunks, *more.text.chunks], pa.concat_arrays), pa.string()
+            ),
+        )
+
+
+def _joined(pieces: list[_Piece], join: Callable[[list[_Piece]], _Piece]) -> list[_Piece]:
+    """Join the last pieces until each is much longer than the next: little is copied, and seldom."""
+    while len(pieces) > 1 and 4 * len(pieces[-1]) >= len(pieces[-2]):
+        pieces = [*pieces[:-2], join(pieces[-2:])]
+    return pieces
+
 
 def spots_from(
     table: pa.Table, sound: npt.NDArray[np.int64], n_sounds: int, roots: Mapping[str, bytes]
@@ -119,10 +171,10 @@ def spots_from(
     Places of unknown sounds or roots are left out.
     """
     known = (sound >= 0) & _is_in(table["root_id"], list(roots))
-    rows = np.flatnonzero(known)
-    rows = rows[np.argsort(sound[rows], kind="stable")]
-    table = table.take(pa.array(rows)).combine_chunks()
-    owner = sound[rows].astype(np.int32)
+    if not known.all():
+        table, sound = table.filter(pa.array(known)), sound[known]
+    table = table.select(TABLE_COLUMNS).combine_chunks()
+    owner = sound.astype(np.int32)
     shown = {root_id: display(path).rstrip("/") for root_id, path in roots.items()}
     root = pc.dictionary_encode(_column(table, "root_id"))
     names = pa.array([shown[root_id] for root_id in root.dictionary.to_pylist()], pa.string())
@@ -134,22 +186,30 @@ def spots_from(
     placed[owner[present]] = True
     return Spots(
         sound=owner,
-        starts=np.searchsorted(owner, np.arange(n_sounds + 1)).astype(np.int64),
-        table=table,
+        order=np.argsort(owner, kind="stable"),
+        starts=_starts(owner, n_sounds),
+        pieces=table.to_batches(),
         roots=dict(roots),
         present=present,
         placed=placed,
         folder=folder.indices.to_numpy().astype(np.int32),
         folders=folder.dictionary,
-        text=pc.utf8_lower(whole),
+        text=pa.chunked_array([pc.utf8_lower(whole)]),
     )
+
+
+def _starts(owner: npt.NDArray[np.int32], n_sounds: int) -> npt.NDArray[np.int64]:
+    """Return where each sound's places begin when they are sorted by sound; (n_sounds + 1,)."""
+    starts = np.zeros(n_sounds + 1, np.int64)
+    np.cumsum(np.bincount(owner, minlength=n_sounds), out=starts[1:])
+    return starts
 
 
 SAMPLED = 97
 """Every so many bytes one is looked at to know which are rare."""
 
 
-def containing(texts: pa.Array, word: str) -> npt.NDArray[np.bool_]:
+def containing(texts: pa.Array | pa.ChunkedArray, word: str) -> npt.NDArray[np.bool_]:
     """Return which texts contain a word; (n,). Some times as fast as Arrow's own search.
 
     All texts are one stretch of bytes: the rarest byte of the word is looked for first, then the others
@@ -158,6 +218,9 @@ def containing(texts: pa.Array, word: str) -> npt.NDArray[np.bool_]:
     >>> containing(pa.array(["kick", "snare", "bo", "om"]), "oo").tolist()
     [False, False, False, False]
     """
+    if isinstance(texts, pa.ChunkedArray):
+        parts = [containing(chunk, word) for chunk in texts.chunks]
+        return np.concatenate([np.empty(0, np.bool_), *parts])
     mask = np.zeros(len(texts), np.bool_)
     wanted = np.frombuffer(word.encode(), np.uint8)
     if not len(wanted) or not len(texts):
@@ -204,6 +267,8 @@ def spellings(folder: str) -> list[str]:
     >>> spellings("/nowhere/Samples/")
     ['/nowhere/Samples']
     """
+    if is_address(folder):
+        return [os.fsdecode(whole(folder))]
     parts = os.path.abspath(folder).split("/")
     heads = ["/".join(parts[:n]) for n in range(2, len(parts) + 1)]
     real = [os.path.join(os.path.realpath(h), *parts[n:]) for n, h in enumerate(heads, 2)]

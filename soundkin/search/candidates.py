@@ -23,7 +23,6 @@ from soundkin.scope import Scope, sounds_in
 from soundkin.search.closeness import (
     MAX_QUERY_VECTORS,
     closeness_of_runs,
-    rows_of_runs,
     spread,
 )
 
@@ -199,7 +198,7 @@ def _may(view: SpaceView, reach: Reach, runs: Runs) -> Mask:
     """Return which of some runs have a row that may answer."""
     if not len(runs):
         return np.empty(0, np.bool_)
-    rows, begins = rows_of_runs(view, runs)
+    rows, begins = view.rows_of_runs(runs)
     found: Mask = np.logical_or.reduceat(reach.rows[rows], begins)
     return found
 

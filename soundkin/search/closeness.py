@@ -80,15 +80,6 @@ def scales_of(senses: Sequence[Sense]) -> tuple[list[Scale], tuple[float, float,
     return [Scale(share) for share in shares], (borders[0], borders[1], borders[2])
 
 
-def rows_of_runs(view: SpaceView, runs: Runs) -> tuple[Runs, Runs]:
-    """Return the rows of some runs, run after run, and where each run begins among them."""
-    starts, ends = view.starts[runs], view.ends[runs]
-    lengths = ends - starts
-    begins = np.cumsum(lengths) - lengths
-    rows = np.repeat(starts - begins, lengths) + np.arange(int(lengths.sum()))
-    return rows, begins
-
-
 def closeness_of_runs(
     view: SpaceView, parts: Sequence[Part], allowed: Mask, runs: Runs | None
 ) -> npt.NDArray[np.float32]:
@@ -128,7 +119,7 @@ class _Picked:
 
 def _picked(view: SpaceView, allowed: Mask, runs: Runs) -> _Picked:
     """Take the vectors of some runs."""
-    rows, begins = rows_of_runs(view, runs)
+    rows, begins = view.rows_of_runs(runs)
     return _Picked(view.index.vectors[rows], begins, np.flatnonzero(~allowed[rows]))
 
 
@@ -185,7 +176,7 @@ def judge(
     near = np.empty(0)
     for number, (sense, scale, mask) in enumerate(zip(senses, scales, masks, strict=True)):
         mine = runs if number == 0 else sense.view.run[sounds].astype(np.int64)
-        rows, starts = rows_of_runs(sense.view, mine)
+        rows, starts = sense.view.rows_of_runs(mine)
         may = mask[rows]
         starts = np.concatenate([[0], np.cumsum(may)])[starts]
         rows = rows[may]
