@@ -1,17 +1,23 @@
-"""Spaces with a trained network: frames, or samples, -> vectors by ONNX Runtime on one thread.
+"""Spaces with a trained network: frames, or samples, -> vectors by ONNX Runtime.
 
 A settings file with ``head.kind == "onnx"`` names a graph beside it. The graph takes a fixed number
 of windows at a time, the last batch filled up, so that a window's vector is the same bit for bit
 alone and in any batch. The graph's hash stands in the settings, and so in the space's id.
+
+A batch is the work of one thread; many windows are shared out among the cores, but for processes
+that something else has started, whose siblings have the other cores.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +26,10 @@ import numpy.typing as npt
 
 from soundkin.errors import SpaceError
 from soundkin.frontend.log_mel import Frames, MelSettings
-from soundkin.space import FORMAT, Gathered, Space, space_id
+from soundkin.space import BATCH, FORMAT, Gathered, Space, space_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -62,12 +68,26 @@ class OnnxHead:
 
 
 @dataclass(frozen=True)
+class FrameSpace(Space):
+    """A space whose network hears mel frames."""
+
+    def embed(self, windows: Floats, valid_samples: npt.ArrayLike | None = None) -> Floats:
+        """Windows -> unit vectors, as :meth:`Space.embed`."""
+        windows, valid = self._checked(windows, valid_samples)
+        return shared_out(super().embed, windows, valid)
+
+
+@dataclass(frozen=True)
 class WaveSpace(Space):
     """A space whose network hears samples, not frames: no two windows share work."""
 
     def embed(self, windows: Floats, valid_samples: npt.ArrayLike | None = None) -> Floats:
         """Windows -> unit vectors, as :meth:`Space.embed`."""
         windows, valid = self._checked(windows, valid_samples)
+        return shared_out(self._embed_some, windows, valid)
+
+    def _embed_some(self, windows: Floats, valid: Ints) -> Floats:
+        """On this thread."""
         if not isinstance(self.head, OnnxHead):
             raise SpaceError(f"space {self.name!r} without a graph", "a head of kind 'onnx'")
         sound = np.where(np.arange(windows.shape[1]) < valid[:, None], windows, np.float32(0))
@@ -94,6 +114,24 @@ class WaveSpace(Space):
         return self.embed(windows, valid)
 
 
+def shared_out(embed: Callable[[Floats, Ints], Floats], windows: Floats, valid: Ints) -> Floats:
+    """What `embed` makes of all windows (n, ...) and valid samples (n,), a batch a thread: (n, dim).
+
+    Examples
+    --------
+    >>> lengths = np.arange(3)
+    >>> shared_out(lambda windows, valid: windows * valid[:, None], np.ones((3, 1)), lengths).T
+    array([[0., 1., 2.]])
+    """
+    threads = min(1 if parent_process() else len(os.sched_getaffinity(0)), len(windows) // BATCH)
+    if threads < 2:
+        return embed(windows, valid)
+    firsts = range(0, len(windows), BATCH)
+    with ThreadPoolExecutor(threads) as pool:
+        parts = pool.map(lambda at: embed(windows[at : at + BATCH], valid[at : at + BATCH]), firsts)
+        return np.concatenate(list(parts))
+
+
 def onnx_space(settings: dict[str, Any], folder: Path) -> Space:
     """A space from settings whose head is a graph in `folder`.
 
@@ -110,7 +148,7 @@ def onnx_space(settings: dict[str, Any], folder: Path) -> Space:
         raise SpaceError(f"{str(file)!r} is another graph", "that of the settings", "export again")
     wave = settings["frontend"].get("kind") == "samples"
     frontend = {key: value for key, value in settings["frontend"].items() if key != "kind"}
-    return (WaveSpace if wave else Space)(
+    return (WaveSpace if wave else FrameSpace)(
         id=space_id(settings),
         name=settings["name"],
         version=settings["version"],

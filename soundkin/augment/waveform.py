@@ -5,6 +5,7 @@ A row whose strength is 0 comes back unchanged to the last bit.
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -91,8 +92,10 @@ def equalise(x: Tensor, gains_db: Tensor, *, rate_hz: float, low_hz: float = 60.
     place = octave / octave[-1] * (gains_db.shape[1] - 1)
     below = place.long().clamp(max=gains_db.shape[1] - 2)
     share = place - below
-    db = gains_db[:, below] * (1 - share) + gains_db[:, below + 1] * share
-    return keep(x, _sound(spectrum * 10 ** (db / 20), x), (gains_db == 0).all(dim=1))
+    weights = torch.zeros(gains_db.shape[1], len(place), dtype=share.dtype, device=x.device)
+    weights.scatter_(0, below[None], 1 - share[None]).scatter_(0, below[None] + 1, share[None])
+    gain = torch.exp((gains_db * (math.log(10) / 20)) @ weights)
+    return keep(x, _sound(spectrum * gain, x), (gains_db == 0).all(dim=1))
 
 
 def band_limit(

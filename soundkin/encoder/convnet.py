@@ -7,18 +7,18 @@ where a sound lies is part of what it is.
 
 from __future__ import annotations
 
+import math
 from copy import deepcopy
 from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 POOLS = ((2, 2), (2, 2), (2, 2), (2, 1))
 """Bands and frames that become one after each convolution; none after further ones."""
-STRIDE = 8
-"""Frames of input for each step of time that is left before pooling."""
-ROWS = 16
-"""Bands of input for each row that is left."""
+TILE = 32
+"""Rows that a fixed first convolution takes at a time: what fits the cache."""
 SOUNDING = 0.02
 """A frame of :func:`soundkin.frontend.layers.relative_log` above this is sound: -56 dB."""
 
@@ -26,15 +26,20 @@ SOUNDING = 0.02
 class ConvNet(nn.Module):
     """(n, bands, frames) -> (n, dim); 56 MFLOP for 64 bands x 78 frames with the usual widths.
 
-    `widths`: channels of the convolutions, four and more; `bands` of the input; `dim`: a last
-    linear layer to that length (default: none; mean and maximum over time of every channel at
-    every row, 2 * widths[-1] * (bands // 16)). Frames are expected near 0..1 with 0 for silence.
+    `widths`: channels of the convolutions, four and more; `bands` of the input; `taps`: after which
+    convolutions, counted from 0, mean and maximum over time of every channel at every row are taken
+    (default: the last; of several each is brought to length one); `fixed`: the first convolution
+    keeps the weights that it began with, which a third of the time of a training goes into
+    otherwise; `dim`: a last linear layer to that length (default: none). Frames are expected near
+    0..1 with 0 for silence.
 
     Examples
     --------
     >>> net = ConvNet()
     >>> net(torch.zeros(2, 64, 98)).shape, net.dim
     (torch.Size([2, 2048]), 2048)
+    >>> ConvNet((8, 16, 24, 32), taps=(2, 3)).dim
+    640
     """
 
     def __init__(
@@ -43,13 +48,21 @@ class ConvNet(nn.Module):
         *,
         bands: int = 64,
         dim: int | None = None,
+        taps: tuple[int, ...] = (),
+        fixed: bool = False,
     ) -> None:
         super().__init__()
         before = [1, *widths[:-1]]
         pools = [*POOLS, *[(1, 1)] * (len(widths) - len(POOLS))]
         blocks = [_block(a, b, p) for a, b, p in zip(before, widths, pools, strict=True)]
         self.layers = nn.Sequential(*blocks)
-        features = 2 * widths[-1] * (bands // ROWS)
+        self.taps = taps or (len(widths) - 1,)
+        self.fixed = fixed
+        if fixed:
+            self.layers[0].requires_grad_(False)
+        self.strides = [math.prod(p[1] for p in pools[: k + 1]) for k in range(len(pools))]
+        rows = [bands // math.prod(p[0] for p in pools[: k + 1]) for k in range(len(pools))]
+        features = sum(2 * widths[k] * rows[k] for k in self.taps)
         self.dim = features if dim is None else dim
         self.last: nn.Module = nn.Identity() if dim is None else nn.Linear(features, dim)
 
@@ -62,22 +75,38 @@ class ConvNet(nn.Module):
         if valid_frames is not None:
             frames = frames * _before(frames.shape[2], valid_frames)[:, None]
         x = frames[:, None].contiguous(memory_format=torch.channels_last)
-        embedding: Tensor = self.last(pool(self.layers(x).flatten(1, 2), valid_frames))
+        heard: list[Tensor] = []
+        for place, layer in enumerate(self.layers):
+            x = self._unlearnt(x) if place == 0 and self.fixed and self.training else layer(x)
+            if place in self.taps:
+                heard.append(pool(x.flatten(1, 2), valid_frames, self.strides[place]))
+        joined = heard[0]
+        if len(heard) > 1:
+            joined = torch.cat([normalize(part, dim=1) for part in heard], dim=1)
+        embedding: Tensor = self.last(joined)
         return embedding
 
+    @torch.no_grad()
+    def _unlearnt(self, x: Tensor) -> Tensor:
+        """The first block without gradients; its norm goes on learning what the inputs are like."""
+        conv, pooling, norm, relu = cast("nn.Sequential", self.layers[0]).children()
+        pooled = torch.cat([pooling(conv(part)) for part in x.split(TILE)])
+        heard: Tensor = relu(norm(pooled))
+        return heard
 
-def pool(x: Tensor, valid_frames: Tensor | None) -> Tensor:
+
+def pool(x: Tensor, valid_frames: Tensor | None, stride: int) -> Tensor:
     """Mean and maximum over time: (n, channels, steps) -> (n, 2 channels).
 
-    `valid_frames` (n,) in frames of the input, `STRIDE` of them for each step.
+    `valid_frames` (n,) in frames of the input, `stride` of them for each step.
     """
     if valid_frames is None:
         return torch.cat([x.mean(dim=2), x.amax(dim=2)], dim=1)
-    steps = ((valid_frames + (STRIDE - 1)) // STRIDE).clamp(max=x.shape[2])
-    inside = _before(x.shape[2], steps)[:, None]
-    mean = (x * inside).sum(dim=2) / steps.clamp_min(1)[:, None]
+    steps = ((valid_frames + (stride - 1)) // stride).clamp(max=x.shape[2])
+    x = x * _before(x.shape[2], steps)[:, None]
+    mean = x.sum(dim=2) / steps.clamp_min(1)[:, None]
     # after ReLU nothing is below 0, so that what is left out cannot be the maximum
-    return torch.cat([mean, (x * inside).amax(dim=2)], dim=1)
+    return torch.cat([mean, x.amax(dim=2)], dim=1)
 
 
 def sounding_frames(frames: Tensor) -> Tensor:

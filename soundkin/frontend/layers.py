@@ -8,6 +8,7 @@ float32 spectra shows in both. A test holds them together. Gradients pass throug
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,13 @@ from soundkin.frontend.morlet import a_weighting, cochlea_bank, morlet_centres
 
 SOUNDKIN = PRESETS.get("soundkin", MelSettings(low_hz=40.0, high_hz=8000.0))
 """Our own settings; without compression: :func:`relative_log` follows."""
-LAYER_PRESETS: dict[str, MelSettings] = {**PRESETS, "soundkin": SOUNDKIN}
+COARSE = replace(SOUNDKIN, hop=250)
+"""A frame every 15.6 ms instead of 12.5, 32 to half a second: a fifth less to compute."""
+LAYER_PRESETS: dict[str, MelSettings] = {
+    **PRESETS,
+    "soundkin": SOUNDKIN,
+    "soundkin-coarse": COARSE,
+}
 FLOOR = 1e-5
 """Share of a window's largest mel power that is added before the logarithm: 50 dB below."""
 

@@ -133,7 +133,8 @@ def build_encoder(how: Encoder, *, bands: int = 64) -> ResNet18 | ConvNet | Coch
         return ResNet18(how.dim or 512, how.width)
     if how.kind == "cochlea":
         return CochleaNet(how.dim or 128, how.width)
-    return ConvNet(how.widths, bands=bands, dim=how.dim or None)
+    taps, dim = how.taps, how.dim or None
+    return ConvNet(how.widths, bands=bands, dim=dim, taps=taps, fixed=how.fixed)
 
 
 def pair_loss(x: Tensor, y: Tensor, mixed: Tensor, how: Objective) -> Tensor:

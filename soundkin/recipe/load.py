@@ -151,6 +151,8 @@ def _check(recipe: Recipe) -> None:
     _within("deform.probability", deform.probability, 0, 1)
     _within("deform.stretch", deform.stretch[0], 0.2, deform.stretch[1])
     _within("deform.stretch", deform.stretch[1], deform.stretch[0], 5)
+    for tap in recipe.encoder.taps:
+        _within("encoder.taps", tap, 0, len(recipe.encoder.widths) - 1)
     _within("run.batch", run.batch, 2, 1e6)
     _within("run.steps", run.steps, 1, 1e9)
     _within("run.log_steps", run.log_steps, 1, 1e9)

@@ -101,13 +101,17 @@ class Encoder:
     """Frames -> embedding.
 
     `dim` numbers (0: as many as convnet's features); `width` of resnet and cochlea, `widths` of
-    convnet, `size` of sequence; `projection`: length of a head that only the loss sees (0: none).
+    convnet, `taps` of convnet: after which convolutions it is heard (none: the last), `fixed`: its
+    first convolution is not trained; `size` of sequence; `projection`: length of a head that only
+    the loss sees (0: none).
     """
 
     kind: Literal["resnet", "convnet", "cochlea", "sequence"] = "convnet"
     dim: int = 0
     width: int = 64
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
+    taps: tuple[int, ...] = ()
+    fixed: bool = False
     size: str = "large"
     projection: int = 0
 

@@ -212,7 +212,10 @@ def _pitch(x: Tensor, draws: _Draws) -> Tensor:
 
 def _equalise(x: Tensor, draws: _Draws) -> Tensor:
     knobs = torch.stack([draws.evenly(draws.how.equaliser_db) for _ in range(KNOBS)], dim=1)
-    return equalise(x, knobs * draws.on()[:, None], rate_hz=draws.rate_hz)
+    on = draws.on()
+    changed = x.clone()
+    changed[on] = equalise(x[on], knobs[on], rate_hz=draws.rate_hz)
+    return changed
 
 
 def _high_pass(x: Tensor, draws: _Draws) -> Tensor:

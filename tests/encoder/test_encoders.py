@@ -26,6 +26,7 @@ from soundkin.errors import InputError
 MEMBERS = {
     "resnet": (lambda: ResNet18(dim=24, width=4), (64, 96), (24,)),
     "convnet": (lambda: ConvNet((4, 6, 8, 10, 12)), (64, 98), (96,)),
+    "convnet-taps": (lambda: ConvNet((4, 6, 8, 10, 12), taps=(2, 4)), (64, 98), (224,)),
     "convnet-dim": (lambda: ConvNet((4, 6, 8, 10), bands=96, dim=7), (96, 98), (7,)),
     "cochlea": (lambda: CochleaNet(dim=9, width=4), (128, 32), (9,)),
     "dense": (lambda: SequenceEncoder("dense", dim=5), (80, 64), (64, 5)),
@@ -180,8 +181,42 @@ def test_convnet_does_not_look_behind_the_sound(valid):
             torch.testing.assert_close(masked, net(frames))
 
 
-def test_folding_the_norms_changes_nothing():
+@pytest.mark.parametrize("valid", [1, 7, 8, 9, 97, 98])
+def test_taps_are_the_pooled_layers_side_by_side(valid):
+    net, frames, _ = made("convnet-taps")
+    net.eval()
+    with torch.no_grad():
+        ours = net(frames, torch.full((5,), valid))
+        x, parts = frames[:, None].clone(), []
+        x[..., valid:] = 0
+        for place, (layer, stride) in enumerate(zip(net.layers, (2, 4, 8, 8, 8), strict=True)):
+            x = layer(x)
+            if place in (2, 4):
+                steps = x.flatten(1, 2)[:, :, : -(-valid // stride)]
+                part = torch.cat([steps.mean(dim=2), steps.max(dim=2).values], dim=1)
+                parts.append(part / part.norm(dim=1, keepdim=True).clamp_min(1e-12))
+    torch.testing.assert_close(ours, torch.cat(parts, dim=1))
+
+
+def test_a_fixed_first_convolution_is_heard_as_another_but_never_learns():
     net, frames, _ = made("convnet")
+    fixed = ConvNet((4, 6, 8, 10, 12), fixed=True)
+    fixed.load_state_dict(net.state_dict())
+    for one in (net, fixed):
+        one(frames.repeat(8, 1, 1)).square().sum().backward()
+    for (name, theirs), ours in zip(net.named_parameters(), fixed.parameters(), strict=True):
+        if name.startswith("layers.0."):
+            assert ours.grad is None
+        else:
+            torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-3, atol=1e-4)
+    norms = zip(net.named_buffers(), fixed.buffers(), strict=True)
+    for (_, theirs), ours in norms:  # it knows what its inputs are like
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["convnet", "convnet-taps"])
+def test_folding_the_norms_changes_nothing(name):
+    net, frames, _ = made(name)
     with torch.no_grad():
         for block in net.layers:
             block[2].weight.uniform_(0.2, 2.0)
