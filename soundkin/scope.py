@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
+from soundkin.bucket import is_address
 from soundkin.library.spots import composed, folded, spellings
 from soundkin.query import Scope, parse
 
@@ -93,7 +94,7 @@ def _in_folders(snapshot: Snapshot, folders: Sequence[str]) -> npt.NDArray[np.bo
     lower = pc.utf8_lower(spots.folders)
     chosen = np.zeros(len(lower), bool)
     for folder in folders:
-        if folder.startswith("/"):
+        if folder.startswith("/") or is_address(folder):
             heads = [composed(path.rstrip("/")) + "/" for path in spellings(folder)]
             inside = reduce(pc.or_, [pc.starts_with(spots.folders, head) for head in heads])
         else:

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 
 LibraryPath = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--library",
         "-l",
         envvar="SOUNDKIN_LIBRARY",
         show_default="your data folder",
-        help="The library's folder.",
+        help="The library's folder, or its address in a bucket (s3://, gs://, az://).",
+        metavar="PATH",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
@@ -48,6 +49,10 @@ Text = Annotated[
     str, typer.Option("--text", help='Words, tags and lengths, as in "kick -808 tag:vinyl dur<1".')
 ]
 Count = Annotated[int, typer.Option("-k", "--count", help="How many sounds to show.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", help="Processes that decode.", show_default="one a core"),
+]
 SpaceName = Annotated[str | None, typer.Option("--space", help="The notion of similar to use.")]
 
 
@@ -63,9 +68,12 @@ def scope_of(
     before: datetime | None,
 ) -> Scope:
     """Return the options of a scope as one; a folder that exists, or ./one, is meant by its whole path."""
+    from soundkin.bucket import is_address
     from soundkin.facade import Scope
 
     def whole(folder: str) -> str:
+        if is_address(folder):
+            return folder
         path = Path(folder).expanduser()
         meant = path.is_dir() or folder.startswith(("./", "../", "~")) or folder in {".", ".."}
         return str(path.absolute()) if meant else folder
