@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -58,8 +58,17 @@ def build(path: Path, X: np.ndarray, space_id: str) -> None:
         )
 
 
-def write_batch(store: Store, X: np.ndarray, space_id: str, *, first: int, number: int) -> None:
-    """Commit the sounds of some vectors."""
+def write_batch(
+    store: Store,
+    X: np.ndarray,
+    space_id: str,
+    *,
+    first: int,
+    number: int,
+    also: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Commit the sounds of some vectors; also: their vectors in other spaces."""
+    spaces = {space_id: X, **(also or {})}
     seq = np.arange(PER_SOUND, dtype=np.int32)
     start = seq * 0.5
     level = np.zeros(PER_SOUND, np.float32)
@@ -67,7 +76,8 @@ def write_batch(store: Store, X: np.ndarray, space_id: str, *, first: int, numbe
     sounds, places = [], []
     for i in range(len(X) // PER_SOUND):
         name = f"{first + i:032x}"
-        vectors = {space_id: X[i * PER_SOUND : (i + 1) * PER_SOUND]}
+        rows = slice(i * PER_SOUND, (i + 1) * PER_SOUND)
+        vectors = {name: Y[rows] for name, Y in spaces.items()}
         sounds.append(
             Heard(
                 sample_hash=name,

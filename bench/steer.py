@@ -12,9 +12,12 @@ import argparse
 import csv
 import os
 import resource
+import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import soundfile
@@ -28,6 +31,7 @@ from soundkin.index import build
 from soundkin.index.graph import knn_graph
 from soundkin.layout import ROUNDS, aligned, layout, place
 from soundkin.library.centroids import centroids
+from tests.layout_measures import kept, trustworthiness
 
 DIM = 64
 K = 15
@@ -40,29 +44,6 @@ def clouds(n: int, seed: int = 0) -> np.ndarray:
     X = centres[rng.integers(0, len(centres), n)]
     X += np.float32(0.6) * rng.standard_normal((n, DIM), np.float32)
     return X / np.linalg.norm(X, axis=1, keepdims=True)
-
-
-def trustworthiness(X: np.ndarray, Y: np.ndarray, k: int = 10) -> float:
-    """Venna and Kaski (2001), over all rows of a small set."""
-    n = len(X)
-    far = 1 - X @ X.T
-    np.fill_diagonal(far, -1)
-    rank = np.argsort(np.argsort(far, axis=1), axis=1)
-    near = ((Y[:, None] - Y[None]) ** 2).sum(axis=2)
-    np.fill_diagonal(near, -1)
-    chosen = np.argsort(near, axis=1)[:, 1 : k + 1]
-    over = np.maximum(np.take_along_axis(rank, chosen, 1) - k, 0).sum()
-    return 1 - 2 / (n * k * (2 * n - 3 * k - 1)) * float(over)
-
-
-def kept(X: np.ndarray, Y: np.ndarray, k: int = 10) -> float:
-    """The share of the k nearest neighbours that are among the k nearest on the map."""
-    far = 1 - X @ X.T
-    near = ((Y[:, None] - Y[None]) ** 2).sum(axis=2)
-    np.fill_diagonal(far, 9)
-    np.fill_diagonal(near, np.inf)
-    a, b = np.argsort(far, axis=1)[:, :k], np.argsort(near, axis=1)[:, :k]
-    return float(np.mean([len(set(p) & set(q)) / k for p, q in zip(a, b, strict=True)]))
 
 
 def speed(n: int) -> str:

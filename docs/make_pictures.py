@@ -41,9 +41,10 @@ def main() -> None:
     """Render the demo, serve it, and take every picture."""
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="soundkin-") as folder:
-        add_copies(render_demo(Path(folder) / "Samples", n=SOUNDS), Path(folder) / "Samples/old")
+        samples = Path(folder) / "Samples"
+        add_copies(render_demo(samples, n=SOUNDS), samples / "old")
         with Library.open(Path(folder) / "Library") as library:
-            library.add(Path(folder) / "Samples")
+            library.add(samples)
             atlas.make(library)
             app = create_app(library)
             duplicates = app.state.serving.duplicates

@@ -13,6 +13,7 @@ from soundkin.index import build
 from soundkin.index.graph import knn_graph
 from soundkin.layout import aligned, layout, place, union
 from soundkin.layout_rounds import one_round
+from tests.layout_measures import trustworthiness
 
 
 def clouds(n: int, classes: int = 8, dim: int = 16, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -24,19 +25,6 @@ def clouds(n: int, classes: int = 8, dim: int = 16, seed: int = 0) -> tuple[np.n
 
 def graph_of(X: np.ndarray, k: int = 15) -> tuple[np.ndarray, np.ndarray]:
     return knn_graph(build("exact", X), min(k, len(X) - 1))
-
-
-def trustworthiness(X: np.ndarray, Y: np.ndarray, k: int = 10) -> float:
-    """Venna and Kaski (2001): 1 when no point's neighbours on the map are strangers."""
-    n = len(X)
-    far = 1 - X @ X.T
-    np.fill_diagonal(far, -1)
-    rank = np.argsort(np.argsort(far, axis=1), axis=1)
-    near = ((Y[:, None] - Y[None]) ** 2).sum(axis=2)
-    np.fill_diagonal(near, -1)
-    chosen = np.argsort(near, axis=1)[:, 1 : k + 1]
-    over = np.maximum(np.take_along_axis(rank, chosen, 1) - k, 0).sum()
-    return 1 - 2 / (n * k * (2 * n - 3 * k - 1)) * float(over)
 
 
 def test_neighbours_stay_near_and_classes_apart() -> None:

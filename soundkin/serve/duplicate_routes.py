@@ -29,16 +29,7 @@ router = APIRouter(tags=["duplicates"])
 @router.post("/duplicates", status_code=202)
 def look_for_duplicates(asked: DuplicatesIn, serving: State) -> JobState:
     """Begin to look for duplicates; one search at a time, a running one goes on."""
-    serving.library.look(asked.space)  # an unknown space is an answer now, not later
-    return serving.duplicates.start(
-        lambda on_progress, stop: dedupe.find(
-            serving.library,
-            space=asked.space,
-            kinds=asked.kinds,
-            on_progress=on_progress,
-            stop=stop,
-        )
-    )
+    return serving.duplicates.begin(serving.library, dedupe.find, **asked.model_dump())
 
 
 @router.delete("/duplicates")

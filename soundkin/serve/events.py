@@ -2,7 +2,7 @@
 
 Two kinds: `index` carries an :class:`~soundkin.serve.models.IndexState` whenever this server's run moves
 on; `counts` carries :class:`~soundkin.serve.models.Counts` whenever the library has grown or shrunk,
-whichever process did it. Both are sent once at the start.
+or its tags or lists are others, whichever process did it. Both are sent once at the start.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def encode(event: str, data: BaseModel) -> str:
 
     >>> from soundkin.serve.models import Counts
     >>> encode("counts", Counts(sounds=1, segments=2, failures=0))
-    'event: counts\ndata: {"sounds":1,"segments":2,"failures":0,"indexing":false}\n\n'
+    'event: counts\ndata: {"sounds":1,"segments":2,"failures":0,"indexing":false,"marks":""}\n\n'
     """
     return f"event: {event}\ndata: {data.model_dump_json()}\n\n"
 

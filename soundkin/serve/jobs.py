@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from soundkin.errors import SoundkinError
 from soundkin.serve.models_steer import JobState
@@ -12,6 +12,8 @@ from soundkin.serve.problems import problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from soundkin.facade import Library
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,13 @@ class Job(Generic[T]):
                 )
                 self._thread.start()
         return self.state
+
+    def begin(self, library: Library, work: Callable[..., T], **how: object) -> JobState:
+        """Begin `work(library, on_progress=, stop=, **how)`; an unknown space is an answer now, not later."""
+        library.look(cast("str | None", how.get("space")))
+        return self.start(
+            lambda on_progress, stop: work(library, on_progress=on_progress, stop=stop, **how)
+        )
 
     def stop(self, timeout_s: float = 0.0) -> JobState:
         """Ask it to stop, and wait for it up to `timeout_s`."""

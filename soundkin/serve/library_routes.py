@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 # ruff: noqa: TC001 - FastAPI reads the annotations at run time
-from typing import Annotated
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from soundkin import __version__
 from soundkin.facade import Library
+from soundkin.library.counts import bytes_below
+from soundkin.library.views import LibraryInfo
 from soundkin.serve.events import stream
 from soundkin.serve.models import (
     Counts,
+    DiskOut,
     FailureOut,
     Health,
     IndexIn,
@@ -22,13 +26,23 @@ from soundkin.serve.models import (
     SpaceOut,
 )
 from soundkin.serve.wiring import Lib, State
+from soundkin.shelf import installed_spaces
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 router = APIRouter(tags=["library"])
 
 
 def counts_of(library: Library) -> Counts:
     """Return how much the library holds now, whoever put it there."""
-    return Counts.model_validate(library.info())
+    return _counts(library, library.info())
+
+
+def _counts(library: Library, info: LibraryInfo) -> Counts:
+    versions = library.catalogue.snapshot().versions
+    marks = "-".join(str(versions.get(name, 0)) for name in ("tags", "settings"))
+    return Counts.model_validate(info).model_copy(update={"marks": marks})
 
 
 @router.get("/library")
@@ -40,13 +54,31 @@ def library_card(serving: State) -> LibraryOut:
         name=library.path.name,
         path=str(library.path),
         version=__version__,
-        counts=Counts.model_validate(info),
+        counts=_counts(library, info),
         spaces=[space.name for space in info.spaces],
         indexes=[SpaceOut.model_validate(space) for space in info.spaces],
+        installed=installed_spaces(),
+        disk=disk_use(library.path),
         roots=[RootOut.model_validate(root) for root in info.roots],
         indexing=serving.indexer.state,
         max_upload_bytes=serving.max_upload_bytes,
     )
+
+
+def disk_use(library: Path) -> list[DiskOut]:
+    """Return what the parts of a library take on disk, the largest first."""
+    sizes: Counter[str] = Counter()
+    for path in (*library.glob("tables/*"), *library.glob("cache/*")):
+        sizes[_part(path)] += bytes_below(path) if path.is_dir() else path.stat().st_size
+    return [DiskOut(what=what, bytes=size) for what, size in sizes.most_common()]
+
+
+def _part(path: Path) -> str:
+    """Return what a file or folder of a library is, in words."""
+    if path.parent.name == "tables":
+        name = path.name.partition("_")[0].removesuffix(".lance")
+        return {"vectors": "vectors", "peaks": "waveforms"}.get(name, "tables")
+    return "maps" if path.name.startswith("map-") else "indexes"
 
 
 @router.get("/roots")

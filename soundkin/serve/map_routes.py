@@ -29,17 +29,7 @@ Space = Annotated[str | None, Query()]
 @router.post("/map", status_code=202)
 def make_map(asked: MapIn, serving: State) -> JobState:
     """Begin to make the map or to bring it up to date; `done` counts to 100."""
-    serving.library.look(asked.space)  # an unknown space is an answer now, not later
-    return serving.map.start(
-        lambda on_progress, stop: maps.make(
-            serving.library,
-            space=asked.space,
-            most=asked.most,
-            anew=asked.anew,
-            on_progress=on_progress,
-            stop=stop,
-        )
-    )
+    return serving.map.begin(serving.library, maps.make, **asked.model_dump())
 
 
 @router.delete("/map")

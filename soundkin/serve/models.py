@@ -247,6 +247,14 @@ class TagsIn(Asked):
     tags: list[Tag] = Field(min_length=1, max_length=100)
 
 
+class SoundIds(Asked):
+    """Sounds that something is asked of."""
+
+    sound_ids: list[Annotated[str, Field(pattern=ID_PATTERN)]] = Field(
+        min_length=1, max_length=MAX_PAGE
+    )
+
+
 class TagsOut(Answer):
     """The tags a sound has now."""
 
@@ -304,12 +312,16 @@ class IndexIn(Asked):
 
 
 class Counts(Answer):
-    """How much the library holds now, and whether any process is indexing into it."""
+    """How much the library holds now, and whether any process is indexing into it.
+
+    marks: a word that changes whenever tags or named lists do, whoever changed them.
+    """
 
     sounds: int
     segments: int
     failures: int
     indexing: bool = False
+    marks: str = ""
 
 
 class IndexInfoOut(Answer):
@@ -332,8 +344,15 @@ class SpaceOut(Answer):
     indexed: IndexInfoOut
 
 
+class DiskOut(Answer):
+    """A part of the library's own files, in words, and its size."""
+
+    what: str
+    bytes: int
+
+
 class LibraryOut(Answer):
-    """What the page needs to know first."""
+    """What the page needs to know first; installed: names of all spaces of this installation."""
 
     name: Text
     path: PathText
@@ -341,6 +360,8 @@ class LibraryOut(Answer):
     counts: Counts
     spaces: list[str]
     indexes: list[SpaceOut]
+    installed: list[str]
+    disk: list[DiskOut]
     roots: list[RootOut]
     indexing: IndexState
     max_upload_bytes: int

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 # ruff: noqa: TC001 - FastAPI reads the annotations at run time
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from soundkin import tagging
-from soundkin.errors import InputError
-from soundkin.serve.models import MAX_PAGE, Tag
+from soundkin.errors import InputError, NotFound
+from soundkin.serve.models import MAX_PAGE, SoundIds, Tag, TagsOut
 from soundkin.serve.models_steer import ChangeOut, DecisionIn, SuggestionsOut
 from soundkin.serve.wiring import Lib
 
 router = APIRouter(tags=["tags"])
+
+
+@router.post("/tags/of")
+def tags_of(asked: SoundIds, library: Lib) -> list[TagsOut]:
+    """Return the tags of many sounds at once; sounds that are not there are left out."""
+    found = []
+    for sound_id in asked.sound_ids:
+        with suppress(NotFound):
+            found.append(TagsOut.model_validate(library.sound(sound_id)))
+    return found
 
 
 @router.get("/suggestions")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import httpx
@@ -65,9 +66,9 @@ def write_sounds(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """Serve an app on a free port of this machine, as `run` does; gives its address."""
-    listening = _listen("127.0.0.1", 0)
+def serving(app: FastAPI, port: int = 0) -> Iterator[str]:
+    """Serve an app on this machine, as `run` does, on a free port unless told; gives its address."""
+    listening = _listen("127.0.0.1", port)
     config = uvicorn.Config(app, log_level="warning", access_log=False)
     server = _Server(config, app.state.serving)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
@@ -103,4 +104,6 @@ def ask(
         async with httpx.AsyncClient(transport=transport, base_url=host) as client:
             return await client.request(method, path, headers=headers, **kwargs)
 
-    return asyncio.run(send())
+    # In a thread of its own: the browser's driver, where a test has one, runs a loop in this one.
+    with ThreadPoolExecutor(1) as one:
+        return one.submit(lambda: asyncio.run(send())).result()

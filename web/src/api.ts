@@ -123,6 +123,11 @@ export async function slice(soundId: string, startS: number, endS: number): Prom
   return (await ask(sliceAddress(soundId, startS, endS))).arrayBuffer();
 }
 
+/** The tags of up to a thousand sounds. */
+export function tagsOf(soundIds: readonly string[]): Promise<wire.TagsOut[]> {
+  return json("/api/tags/of", send("POST", { sound_ids: soundIds.slice(0, 1000) }));
+}
+
 export function addTags(soundId: string, tags: string[]): Promise<wire.TagsOut> {
   return json(`/api/sounds/${soundId}/tags`, send("POST", { tags }));
 }
@@ -162,29 +167,35 @@ export function joinAgain(soundIds: string[]): Promise<wire.Changed> {
   return json(`/api/duplicates/apart?${params}`, { method: "DELETE" });
 }
 
-export function map(): Promise<wire.MapOut> {
-  return json("/api/map");
+/** `?space=NAME`, or nothing for the library's first. */
+function inSpace(space: string | null, params: Record<string, string> = {}): string {
+  const text = new URLSearchParams(space === null ? params : { ...params, space }).toString();
+  return text && `?${text}`;
 }
 
-export function makeMap(): Promise<wire.JobState> {
-  return json("/api/map", send("POST", {}));
+export function map(space: string | null): Promise<wire.MapOut> {
+  return json(`/api/map${inSpace(space)}`);
 }
 
-export async function mapPoints(of: wire.MapOut): Promise<MapPoints> {
-  const response = await ask("/api/map/points");
+export function makeMap(space: string | null): Promise<wire.JobState> {
+  return json("/api/map", send("POST", { space }));
+}
+
+export async function mapPoints(of: wire.MapOut, space: string | null): Promise<MapPoints> {
+  const response = await ask(`/api/map/points${inSpace(space)}`);
   return parsePoints(await response.arrayBuffer(), of.points, of.sounds, of.version);
 }
 
-export function mapGroups(by: string): Promise<wire.GroupsOut> {
-  return json(`/api/map/groups?by=${by}`);
+export function mapGroups(by: string, space: string | null): Promise<wire.GroupsOut> {
+  return json(`/api/map/groups${inSpace(space, { by })}`);
 }
 
-export async function mapCloseness(items: wire.ItemIn[]): Promise<Uint8Array> {
-  return new Uint8Array(await (await ask("/api/map/closeness", send("POST", { items }))).arrayBuffer());
+export async function mapCloseness(items: wire.ItemIn[], space: string | null): Promise<Uint8Array> {
+  return new Uint8Array(await (await ask("/api/map/closeness", send("POST", { items, space }))).arrayBuffer());
 }
 
-export function suggestions(tag: string): Promise<wire.SuggestionsOut> {
-  return json(`/api/suggestions?${new URLSearchParams({ tag, k: "100" })}`);
+export function suggestions(tag: string, space: string | null): Promise<wire.SuggestionsOut> {
+  return json(`/api/suggestions${inSpace(space, { tag, k: "100" })}`);
 }
 
 export function decide(tag: string, accept: string[], reject: string[]): Promise<wire.ChangeOut[]> {
@@ -205,7 +216,24 @@ export function reveal(soundId: string): Promise<wire.Revealed> {
   return json(`/api/sounds/${soundId}/reveal`, { method: "POST" });
 }
 
-export async function exportSlices(slices: wire.SliceIn[], kind: string): Promise<Blob> {
+export async function exportSlices(slices: readonly wire.SliceIn[], kind: string, name: string): Promise<Blob> {
   const address = kind === "zip" ? "/api/export/zip" : `/api/export/list?fmt=${kind}`;
-  return (await ask(address, send("POST", { slices, name: "soundkin" }))).blob();
+  return (await ask(address, send("POST", { slices, name }))).blob();
+}
+
+export function lists(): Promise<wire.ListOut[]> {
+  return json("/api/lists");
+}
+
+export function newList(name: string, items: readonly wire.SliceIn[]): Promise<wire.ListOut> {
+  return json("/api/lists", send("POST", { name, items }));
+}
+
+/** Rename a list, put other items in its place, or more at its end. */
+export function changeList(listId: string, change: wire.ListChange): Promise<wire.ListOut> {
+  return json(`/api/lists/${encodeURIComponent(listId)}`, send("PATCH", change));
+}
+
+export function removeList(listId: string): Promise<wire.ListOut> {
+  return json(`/api/lists/${encodeURIComponent(listId)}`, { method: "DELETE" });
 }

@@ -14,6 +14,8 @@ const LEAST_S = 0.02;
 
 export class Audition {
   readonly player = new Player();
+  /** How much faster a row is to be heard: see `Take.rateOf`. */
+  rateOf: (row: Row, first: AudioBuffer) => Promise<number | null | undefined> = () => Promise.resolve(undefined);
   #slices = new SliceStore(api.slice, (data) => this.player.decode(data));
 
   /** The samples of a stretch of a sound of the library. */
@@ -27,7 +29,7 @@ export class Audition {
     const endS = fromS === null ? row.endS : row.durationS;
     const load = (from: number, to: number) => this.samples(row.soundId, from, to);
     const hovered = hoverFadeS === null ? {} : { hovered: true, fadeS: hoverFadeS };
-    void this.player.play({ key: row.key, soundId: row.soundId, name: row.name, startS, endS, load, ...hovered });
+    void this.player.play({ key: row.key, soundId: row.soundId, name: row.name, startS, endS, load, rateOf: (first) => this.rateOf(row, first), ...hovered });
   }
 
   /** Play a sound of the library from a second of it to its end. */

@@ -39,19 +39,24 @@ function remember<T>(kept: Map<string, Promise<T>>, key: string, fetch: () => Pr
   return known;
 }
 
-/** Rows of segments that were picked on the map, one for each sound; what is in sight is fetched. */
-export class PickedRows implements Source {
+/** The first of the segments of each sound. */
+export function firstOfEach(segmentIds: readonly string[]): string[] {
+  const first = new Map<string, string>();
+  for (const id of segmentIds) if (!first.has(id.slice(0, 32))) first.set(id.slice(0, 32), id);
+  return [...first.values()];
+}
+
+/** Rows whose keys are known; what they show is fetched for those in sight. */
+export class KeyedRows implements Source {
   #keys: readonly string[];
   #rows = new Map<number, Row>();
   #asked = new Set<number>();
-  #cards: Cards;
+  #fetch: (key: string) => Promise<Row>;
   #onLoad: () => void;
 
-  constructor(segmentIds: readonly string[], cards: Cards, onLoad: () => void) {
-    const first = new Map<string, string>();
-    for (const id of segmentIds) if (!first.has(id.slice(0, 32))) first.set(id.slice(0, 32), id);
-    this.#keys = [...first.values()];
-    this.#cards = cards;
+  constructor(keys: readonly string[], fetch: (key: string) => Promise<Row>, onLoad: () => void) {
+    this.#keys = keys;
+    this.#fetch = fetch;
     this.#onLoad = onLoad;
   }
 
@@ -72,7 +77,7 @@ export class PickedRows implements Source {
       const key = this.#keys[index];
       if (key === undefined || this.#asked.has(index)) continue;
       this.#asked.add(index);
-      this.#cards.row(key).then(
+      this.#fetch(key).then(
         (row) => {
           this.#rows.set(index, row);
           this.#onLoad();

@@ -18,6 +18,9 @@ export interface Actions {
   open: () => void;
   find: () => void;
   favourite: () => void;
+  keep: () => void;
+  takeOff: () => void;
+  moveRow: (by: number) => void;
   unfold: (open: boolean) => void;
   search: () => void;
   sheet: () => void;
@@ -43,6 +46,10 @@ export function commandsOf(actions: Actions): Command[] {
     { keys: ["Enter"], label: "open or close the sound's own page", run: actions.open },
     { keys: ["m"], label: "find this sound on the map", run: actions.find },
     { keys: ["f"], label: "favourite on and off", run: actions.favourite },
+    { keys: ["p"], label: "put this sound on a list", run: actions.keep },
+    { keys: ["Delete"], label: "take it off the list that is shown", run: actions.takeOff },
+    { keys: ["["], label: "up in the list that is shown", run: () => actions.moveRow(-1) },
+    { keys: ["]"], label: "down in it", run: () => actions.moveRow(1) },
     { keys: ["ArrowRight"], label: "show further hits in this sound", run: () => actions.unfold(true) },
     { keys: ["ArrowLeft"], label: "fold them again", run: () => actions.unfold(false) },
     { keys: ["/"], label: "to the search box", run: actions.search },

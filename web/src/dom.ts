@@ -41,3 +41,25 @@ export function setText(element: Element, text: string): void {
 export function cssValue(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
+
+const PRESSED = "button:not(:disabled), select, input, a[href]";
+
+/** What tells one control from its neighbours. */
+function nameOf(control: Element): string {
+  return control.getAttribute("aria-label") ?? control.textContent ?? "";
+}
+
+/**
+ * Put children in place of those that are there. A control that has the focus passes it on to the new one of its
+ * name, else to the one where it stood; where no control is left, `orphaned` says where the focus goes.
+ */
+export function replaceKept(host: HTMLElement, children: readonly Node[], orphaned: () => void = () => {}): void {
+  const held = document.activeElement;
+  const at = held ? [...host.querySelectorAll(PRESSED)].indexOf(held) : -1;
+  host.replaceChildren(...children);
+  if (!held || at < 0) return;
+  const controls = [...host.querySelectorAll<HTMLElement>(PRESSED)];
+  const heir = controls.find((one) => nameOf(one) === nameOf(held)) ?? controls[Math.min(at, controls.length - 1)];
+  if (heir) heir.focus();
+  else orphaned();
+}

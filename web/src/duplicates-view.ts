@@ -1,7 +1,7 @@
 // Duplicates: groups to listen through side by side, each member with the reason; nothing is deleted.
 
 import * as api from "./api";
-import { el, setText } from "./dom";
+import { el, replaceKept, setText } from "./dom";
 import { countOf, countText, timeText } from "./format";
 
 export interface DuplicateEvents {
@@ -122,7 +122,7 @@ export class DuplicatesView {
     this.#stop.hidden = !running;
     setText(this.#start, found.sounds ? "Look again" : "Look for duplicates");
     this.#kinds.hidden = this.#export.hidden = !found.sounds;
-    this.#kinds.replaceChildren(...KINDS.map((one) => this.#choice(one, by_kind)));
+    replaceKept(this.#kinds, KINDS.map((one) => this.#choice(one, by_kind)));
     const same = JSON.stringify(found.groups) === JSON.stringify(this.#groups);
     this.#groups = found.groups;
     this.#more.hidden = found.groups.length >= total;
@@ -187,7 +187,7 @@ export class DuplicatesView {
     const undo = el("button", { type: "button" }, "Undo");
     undo.addEventListener("click", () => void api.joinAgain(ids).then(() => this.load(), this.#events.onError));
     api.tellApart(ids).then(
-      () => card.replaceChildren(el("p", { class: "dim" }, `Not duplicates: ${group.members[0]?.name ?? ""} and the others. `, undo)),
+      () => replaceKept(card, [el("p", { class: "dim" }, `Not duplicates: ${group.members[0]?.name ?? ""} and the others. `, undo)]),
       this.#events.onError,
     );
   }

@@ -41,3 +41,9 @@ export function nobodyElse(): HTMLElement {
 export function noneClose(least: number, clear: () => void): HTMLElement {
   return block(`No sound is as close as ${least.toFixed(2)}`, button("Show all", clear));
 }
+
+/** A named list without items, or an address whose list is gone. */
+export function emptyList(isThere: boolean): HTMLElement {
+  if (!isThere) return block("This list is not there any more");
+  return block("Nothing is on this list yet", el("p", {}, "Press P on a sound to put it here."));
+}

@@ -2,7 +2,7 @@
 
 import * as api from "./api";
 import type { Dropped } from "./drop";
-import { countOf, countText } from "./format";
+import { countOf, countText, spaceName } from "./format";
 import { HitRows, PagedRows, type Source } from "./rows";
 import { isSimilar, type Item, type View } from "./state";
 
@@ -71,11 +71,6 @@ export async function surprise(view: View, signal: AbortSignal): Promise<api.Sou
   if (!total) return null;
   const { sounds } = await api.sounds(scope, Math.floor(Math.random() * total), 1, signal);
   return sounds[0] ?? null;
-}
-
-/** A space's name without the hash of its settings. */
-function spaceName(id: string): string {
-  return id.replace(/-[0-9a-f]{8}$/, "");
 }
 
 function itemOf(item: Item): api.ItemIn {

@@ -32,3 +32,14 @@ export function spanText(seconds: number): string {
   const minutes = Math.round(seconds / 60);
   return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
+
+/** A space's name without the hash of its settings. */
+export function spaceName(id: string): string {
+  return id.replace(/-[0-9a-f]{8}$/, "");
+}
+
+/** Bytes as people say them: 812 kB, 1.4 GB. */
+export function bytesText(bytes: number): string {
+  const [size, unit] = bytes < 1e6 ? [bytes / 1e3, "kB"] : bytes < 1e9 ? [bytes / 1e6, "MB"] : [bytes / 1e9, "GB"];
+  return `${size.toLocaleString("en", { maximumSignificantDigits: size < 100 ? 2 : 3 })} ${unit}`;
+}

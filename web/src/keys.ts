@@ -16,6 +16,7 @@ const NAMES: Record<string, string> = {
   Escape: "Esc",
   PageDown: "Page Down",
   PageUp: "Page Up",
+  Delete: "Del",
 };
 
 /** A key as it is shown: ↓, Space, S. */

@@ -2,7 +2,7 @@
 
 import * as api from "./api";
 import { el } from "./dom";
-import { countOf, countText } from "./format";
+import { bytesText, countOf, countText } from "./format";
 import { errorText } from "./notice";
 
 /** A form that asks for a folder of the server's machine and has it indexed. */
@@ -64,7 +64,9 @@ export class LibraryPanel {
         `${countOf(library.counts.sounds, "sound")} · ${countOf(library.counts.segments, "segment")} · Soundkin ${library.version}`,
       ),
       el("h3", {}, "Spaces: what similar can mean"),
-      spaces(library.indexes),
+      spaces(library.indexes, library.installed),
+      el("h3", {}, `On disk: ${bytesText(library.disk.reduce((sum, { bytes }) => sum + bytes, 0))}`),
+      el("ul", { class: "disk" }, ...library.disk.map(({ what, bytes }) => el("li", {}, el("span", {}, what), el("span", { class: "numbers dim" }, bytesText(bytes))))),
       el("h3", {}, "Folders"),
       folders(library.roots, (root) => this.#index(root.path, false)),
       el("h3", {}, "Add a folder"),
@@ -94,8 +96,9 @@ export class LibraryPanel {
   }
 }
 
-function spaces(indexes: readonly api.SpaceOut[]): HTMLElement {
-  if (!indexes.length) return el("p", { class: "dim" }, "None yet.");
+function spaces(indexes: readonly api.SpaceOut[], installed: readonly string[]): HTMLElement {
+  const others = installed.filter((name) => !indexes.some((space) => space.name === name));
+  const more = others.length ? el("p", { class: "dim" }, "Installed, but not in this library: ", others.join(", "), ". Add one with ", el("code", {}, "soundkin index FOLDER --space NAME")) : null;
   const lines = indexes.map((space) =>
     el(
       "li",
@@ -105,7 +108,7 @@ function spaces(indexes: readonly api.SpaceOut[]): HTMLElement {
       el("span", { class: "dim" }, `${space.indexed.kind}: ${space.indexed.why} · ${space.indexed.said}`),
     ),
   );
-  return el("ul", { class: "spaces" }, ...lines);
+  return el("div", {}, lines.length ? el("ul", { class: "spaces" }, ...lines) : el("p", { class: "dim" }, "None yet."), more);
 }
 
 function folders(roots: readonly api.RootOut[], onAgain: (root: api.RootOut) => void): HTMLElement {

@@ -10,11 +10,18 @@ export interface WatchEvents {
   /** Whether the list may be fetched again without taking anything from under the user; null: there is none. */
   mayReload: () => boolean | null;
   onReload: () => void;
+  /** Tags or lists were changed, here or elsewhere. */
+  onMarks: () => void;
+  /** The server had gone away and is there again. */
+  onBack: () => void;
   onError: (error: unknown) => void;
 }
 
+const AWAY = "Soundkin's server does not answer. Start it again with: soundkin serve. This page then goes on by itself.";
+
 export class LibraryWatch {
   readonly progress: Progress;
+  readonly away = el("p", { class: "away", hidden: true, aria: { role: "alert" } }, AWAY);
   readonly news = el("button", { type: "button", class: "news", hidden: true });
   library: api.LibraryOut | null = null;
   #events: WatchEvents;
@@ -28,10 +35,11 @@ export class LibraryWatch {
   }
 
   start(): void {
-    followEvents(
-      (state) => this.progress.show(state),
-      (counts) => this.#onCounts(counts),
-    );
+    followEvents({
+      onIndex: (state) => this.progress.show(state),
+      onCounts: (counts) => this.#onCounts(counts),
+      onAway: (away) => this.#onAway(away),
+    });
     void this.load();
   }
 
@@ -50,8 +58,18 @@ export class LibraryWatch {
     this.#shown = this.#counts?.sounds ?? this.#shown;
   }
 
+  #onAway(away: boolean): void {
+    const wasAway = !this.away.hidden;
+    this.away.hidden = !away;
+    if (away || !wasAway) return;
+    void this.load();
+    this.#events.onBack();
+  }
+
   #onCounts(counts: api.Counts): void {
+    const others = this.#counts !== null && this.#counts.marks !== counts.marks;
     this.#counts = counts;
+    if (others) this.#events.onMarks();
     this.progress.elsewhere(counts);
     if (this.library) this.#events.onLibrary(this.library, counts);
     this.#shown ??= counts.sounds;

@@ -30,6 +30,7 @@ export class ListSide {
   #search = new AbortController();
   #shownDrop: number | null = null;
   #atTimer = 0;
+  #failed = false;
 
   constructor(navigator: Navigator, results: Results, events: ListEvents) {
     this.#navigator = navigator;
@@ -59,14 +60,22 @@ export class ListSide {
     this.#events.onAsk();
     try {
       const found = await this.#events.find(view, signal, () => this.#results.refresh());
+      this.#failed = false;
       if (!signal.aborted) this.#show(found, view);
     } catch (error) {
       if (signal.aborted) return;
+      this.#failed = true;
       this.#show(NONE, view);
       this.#results.showEmpty(wentWrong(error, () => void this.load()));
     } finally {
       if (!signal.aborted) this.#results.busy(false);
     }
+  }
+
+  /** Ask again for what could not be had while the server was away. */
+  recover(): void {
+    if (this.#failed) void this.load();
+    else this.#results.refresh();
   }
 
   select(index: number, play: boolean): void {

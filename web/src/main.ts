@@ -27,6 +27,7 @@ window.soundkin = {
       endS: page.player.take.endS,
     },
     positionS: page.player.positionS,
+    speed: page.player.speed,
     loop: page.player.loop,
     map: page.mapSide.map.state,
     duplicate: page.duplicates.heard,

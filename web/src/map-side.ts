@@ -1,6 +1,6 @@
 // The map beside the list: what is heard, pinned, outlined and found on it.
 
-import { Cards, PickedRows } from "./cards";
+import { type Cards, firstOfEach, KeyedRows } from "./cards";
 import type { Found } from "./finder";
 import { countOf } from "./format";
 import type { Hearing } from "./hearing";
@@ -8,7 +8,7 @@ import { segmentOf } from "./map-points";
 import { MapView } from "./map-view";
 import { partsOf } from "./parts";
 import type { Spot } from "./point-grid";
-import type { View } from "./state";
+import { spaceOf, type View } from "./state";
 
 export interface MapSideEvents {
   onView: (change: Partial<View>) => void;
@@ -39,6 +39,7 @@ export class MapSide {
     this.#hearing = hearing;
     this.map = new MapView({
       onHear: (segmentId) => void this.#hear(segmentId).catch(events.onError),
+      onAhead: (segmentId) => void this.#cards.row(segmentId).then((row) => hearing.audition.prepare([row]), () => {}),
       onPin: (segmentId) => events.onView({ sound: segmentId.slice(0, 32) }),
       onLasso: (outline) => events.onView({ lasso: simplified(outline), at: null }),
       onMade: () => {
@@ -58,7 +59,7 @@ export class MapSide {
       end_s: cut?.endS ?? null,
       weight,
     }));
-    this.map.show(view.show === "map", items);
+    this.map.show(view.show === "map", items, spaceOf(view));
     this.map.outline(view.lasso);
   }
 
@@ -72,7 +73,7 @@ export class MapSide {
   async picked(outline: readonly Spot[], onLoad: () => void): Promise<Found> {
     const points = await this.map.points();
     const ids = points ? points.grid.inside(outline).map((index) => segmentOf(points, index)) : [];
-    const source = new PickedRows(ids, this.#cards, onLoad);
+    const source = new KeyedRows(firstOfEach(ids), (id) => this.#cards.row(id), onLoad);
     const status = `${countOf(source.count, "sound")} outlined on the map · ${countOf(ids.length, "segment")}`;
     return { source, status, remark: "", query: [] };
   }

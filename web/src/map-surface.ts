@@ -10,6 +10,9 @@ export interface SurfaceEvents {
   onHover: (index: number) => void;
   onPress: (index: number) => void;
   onLasso: (outline: Spot[]) => void;
+  /** A path that is drawn has come to a point. */
+  onReach: (index: number) => void;
+  onPathEnd: () => void;
 }
 
 export interface Label {
@@ -21,10 +24,12 @@ export interface Label {
 const REACH_PX = 12;
 const MOVED_PX = 4;
 const CORNER_PX = 6;
+const STRIDE_PX = 5;
 
 export class MapSurface {
   readonly root: HTMLElement;
-  lasso = false;
+  /** What dragging does: move the map, draw around points, or hear the points along a path. */
+  tool: "move" | "lasso" | "path" = "move";
   #events: SurfaceEvents;
   #points: Points;
   #over = el("canvas", { class: "over" });
@@ -32,6 +37,7 @@ export class MapSurface {
   #labels: readonly Label[] = [];
   #rings: readonly number[] = [];
   #outline: Spot[] = [];
+  #path: Spot[] = [];
   #camera: Camera = { x: 0, y: 0, scale: 1 };
   #whole = 1;
   #pointers = new Map<number, [number, number]>();
@@ -47,7 +53,10 @@ export class MapSurface {
     over.addEventListener("pointerdown", (event) => this.#onDown(event));
     over.addEventListener("pointermove", (event) => this.#onMove(event));
     over.addEventListener("pointerup", (event) => this.#onUp(event));
-    over.addEventListener("pointercancel", (event) => this.#pointers.delete(event.pointerId));
+    over.addEventListener("pointercancel", (event) => {
+      this.#pointers.delete(event.pointerId);
+      this.#endPath();
+    });
     over.addEventListener("pointerleave", () => events.onHover(-1));
     over.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
     new ResizeObserver(() => this.draw()).observe(this.root);
@@ -152,6 +161,7 @@ export class MapSurface {
       context.arc(...at, 9, 0, 2 * Math.PI);
       context.stroke();
     }
+    if (this.#path.length) this.#drawPath(context, width, height);
     if (this.#outline.length < 2) return;
     context.beginPath();
     for (const [x, y] of this.#outline) context.lineTo(...toPixels(this.#camera, x, y, width, height));
@@ -160,6 +170,14 @@ export class MapSurface {
     context.globalAlpha = 0.12;
     context.fill();
     context.globalAlpha = 1;
+    context.strokeStyle = cssValue("--accent");
+    context.stroke();
+  }
+
+  #drawPath(context: CanvasRenderingContext2D, width: number, height: number): void {
+    context.beginPath();
+    for (const [x, y] of this.#path) context.lineTo(...toPixels(this.#camera, x, y, width, height));
+    context.lineJoin = "round";
     context.strokeStyle = cssValue("--accent");
     context.stroke();
   }
@@ -204,7 +222,34 @@ export class MapSurface {
     this.#over.setPointerCapture(event.pointerId);
     this.#pointers.set(event.pointerId, place);
     this.#moved = false;
-    if (this.lasso || event.shiftKey) this.#outline = [this.#spot(...place)];
+    const tool = this.#toolOf(event);
+    if (tool === "lasso") this.#outline = [this.#spot(...place)];
+    if (tool === "path") this.#walk(place, place);
+  }
+
+  #toolOf(event: PointerEvent): MapSurface["tool"] {
+    if (this.#path.length || event.altKey) return "path";
+    return event.shiftKey ? "lasso" : this.tool;
+  }
+
+  /** Go along a path in small strides, so that a fast hand passes over no point. */
+  #walk(from: [number, number], to: [number, number]): void {
+    const strides = Math.max(1, Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) / STRIDE_PX));
+    for (let stride = 1; stride <= strides; stride++) {
+      const share = stride / strides;
+      const index = this.#below(from[0] + share * (to[0] - from[0]), from[1] + share * (to[1] - from[1]));
+      if (index >= 0) this.#events.onReach(index);
+    }
+    this.#path.push(this.#spot(...to));
+    this.draw();
+  }
+
+  #endPath(): boolean {
+    if (!this.#path.length) return false;
+    this.#path = [];
+    this.#events.onPathEnd();
+    this.draw();
+    return true;
   }
 
   #onMove(event: PointerEvent): void {
@@ -215,7 +260,8 @@ export class MapSurface {
       return;
     }
     const [dx, dy] = [place[0] - before[0], place[1] - before[1]];
-    const drawing = this.lasso || event.shiftKey;
+    const tool = this.#toolOf(event);
+    const drawing = tool === "lasso";
     if (Math.hypot(dx, dy) < (drawing ? CORNER_PX : this.#moved ? 0 : MOVED_PX)) return;
     this.#moved = true;
     const other = [...this.#pointers].find(([id]) => id !== event.pointerId)?.[1];
@@ -224,15 +270,16 @@ export class MapSurface {
       const far = (spot: [number, number]) => Math.max(1, Math.hypot(spot[0] - other[0], spot[1] - other[1]));
       const middle: [number, number] = [(place[0] + other[0]) / 2, (place[1] + other[1]) / 2];
       this.#camera = zoom(pan(this.#camera, dx / 2, dy / 2), far(place) / far(before), ...middle, this.#width, this.#height);
-    } else if (drawing) this.#outline.push(this.#spot(...place));
+    } else if (tool === "path") this.#walk(before, place);
+    else if (drawing) this.#outline.push(this.#spot(...place));
     else this.#camera = pan(this.#camera, dx, dy);
     this.draw();
   }
 
   #onUp(event: PointerEvent): void {
     if (!this.#pointers.delete(event.pointerId)) return;
-    const drawing = this.lasso || event.shiftKey;
-    if (this.#moved && drawing) this.#events.onLasso(this.#outline);
+    if (this.#endPath() && this.#moved) return;
+    if (this.#moved && this.#toolOf(event) === "lasso") this.#events.onLasso(this.#outline);
     else if (!this.#moved) this.#events.onPress(this.#below(...this.#place(event)));
   }
 

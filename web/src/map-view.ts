@@ -2,14 +2,17 @@
 
 import * as api from "./api";
 import { el, setText } from "./dom";
-import { countOf, countText } from "./format";
+import { countOf, countText, spaceName } from "./format";
 import { closenessColours, coloursOf, groupColour, type MapPoints, segmentOf } from "./map-points";
+import { Scrub } from "./map-scrub";
 import { MapSurface } from "./map-surface";
 import type { Spot } from "./point-grid";
 
 export interface MapEvents {
   /** A point has been rested on: hear its segment; null: the pointer has left. */
   onHear: (segmentId: string | null) => void;
+  /** A point will be heard soon. */
+  onAhead: (segmentId: string) => void;
   onPin: (segmentId: string) => void;
   onLasso: (outline: Spot[]) => void;
   onMade: () => void;
@@ -35,9 +38,9 @@ export function mapText(map: api.MapOut): string {
   const { job } = map;
   if (job.state === "running") return `Making the map: ${job.done} %`;
   if (job.state === "failed") return job.error?.message ?? "The map could not be made.";
-  if (!map.version) return "There is no map yet.";
+  if (!map.version) return `There is no map of ${spaceName(map.space)} yet.`;
   const drawn = map.sampled ? `${countText(map.points)} of ${countOf(map.total, "segment")}: a sample` : countOf(map.points, "segment");
-  return `${drawn}${map.missing ? ` · ${countText(map.missing)} new ones are not on it yet` : ""}`;
+  return `${drawn} · ${spaceName(map.space)}${map.missing ? ` · ${countText(map.missing)} new ones are not on it yet` : ""}`;
 }
 
 export class MapView {
@@ -48,12 +51,13 @@ export class MapView {
   #make = el("button", { type: "button", class: "main" }, "Make the map");
   #colour = el("select", { title: "Colour by" }, ...COLOURS.map(([value, label]) => el("option", { value }, label)));
   #lasso = el("button", { type: "button", title: "Draw around points to list them; or hold Shift and drag" }, "Lasso");
+  #path = el("button", { type: "button", title: "Drag over points to hear them one after the other; or hold Alt and drag" }, "Path");
   #legend = el("ul", { class: "legend" });
   #tools: HTMLElement;
-  #map: api.MapOut | null = null;
   #points: MapPoints | null = null;
   #loading: Promise<MapPoints | null> | null = null;
   #items: readonly api.ItemIn[] = [];
+  #space: string | null = null;
   #hovered = -1;
   #ringed: string | null = null;
   #hover = 0;
@@ -65,15 +69,27 @@ export class MapView {
       onHover: (index) => this.#onHover(index),
       onPress: (index) => this.#points && index >= 0 && events.onPin(segmentOf(this.#points, index)),
       onLasso: (outline) => events.onLasso(outline),
+      onReach: (index) => {
+        const id = this.#points && segmentOf(this.#points, index);
+        if (!id) return;
+        events.onAhead(id);
+        scrub.reach(id);
+      },
+      onPathEnd: () => scrub.end(),
     });
-    this.#make.addEventListener("click", () => void api.makeMap().then(() => this.#follow(), events.onError));
+    const scrub = new Scrub((id) => events.onHear(id));
+    this.#make.addEventListener("click", () => void api.makeMap(this.#space).then(() => this.#follow(), events.onError));
     this.#colour.setAttribute("aria-label", "Colour by");
     this.#colour.addEventListener("change", () => void this.#paint());
-    this.#lasso.setAttribute("aria-pressed", "false");
-    this.#lasso.addEventListener("click", () => {
-      this.#surface.lasso = !this.#surface.lasso;
-      this.#lasso.setAttribute("aria-pressed", String(this.#surface.lasso));
-    });
+    const tools = [[this.#lasso, "lasso"], [this.#path, "path"]] as const;
+    const showTool = () => tools.forEach(([button, tool]) => button.setAttribute("aria-pressed", String(this.#surface.tool === tool)));
+    for (const [button, tool] of tools) {
+      button.addEventListener("click", () => {
+        this.#surface.tool = this.#surface.tool === tool ? "move" : tool;
+        showTool();
+      });
+    }
+    showTool();
     const button = (label: string, sign: string, then: () => void) => {
       const made = el("button", { type: "button", title: label, aria: { label } }, sign);
       made.addEventListener("click", then);
@@ -84,6 +100,7 @@ export class MapView {
       { class: "tools", hidden: true },
       el("label", {}, "Colour ", this.#colour),
       this.#lasso,
+      this.#path,
       button("Closer", "+", () => this.#surface.zoomBy(1.6)),
       button("Farther", "−", () => this.#surface.zoomBy(1 / 1.6)),
       button("Show all", "All", () => this.#surface.all()),
@@ -94,7 +111,7 @@ export class MapView {
       el("header", {}, this.#said, this.#make, this.#tools),
       this.#surface.works ? this.#surface.root : el("p", { class: "remark" }, NO_WEBGL),
       this.#legend,
-      el("p", { class: "dim small" }, "Near means alike; the axes have no unit. Rest on a dot to hear it, click to pin it."),
+      el("p", { class: "dim small" }, "Near means alike; the axes have no unit. Rest on a dot to hear it, click to pin it, hold Alt and drag to hear a path."),
     );
   }
 
@@ -112,12 +129,15 @@ export class MapView {
     return at && [box.left + at[0], box.top + at[1]];
   }
 
-  /** Show or leave; `items`: the query that dots may be coloured by. */
-  show(shown: boolean, items: readonly api.ItemIn[]): void {
+  /** Show or leave; `items`: the query that dots may be coloured by; `space`: the one whose map it is. */
+  show(shown: boolean, items: readonly api.ItemIn[], space: string | null): void {
     const asked = JSON.stringify(items) !== JSON.stringify(this.#items);
+    const other = space !== this.#space;
     this.#items = items;
+    this.#space = space;
+    if (other) this.#loading = this.#points = null;
     clearTimeout(this.#timer);
-    if (shown && this.root.hidden) {
+    if (shown && (this.root.hidden || other)) {
       this.root.hidden = false;
       void this.#follow();
     } else this.root.hidden = !shown;
@@ -167,20 +187,24 @@ export class MapView {
   }
 
   async #load(): Promise<MapPoints | null> {
-    this.#map = await api.map();
-    return this.#map.version ? api.mapPoints(this.#map) : null;
+    const space = this.#space;
+    const map = await api.map(space);
+    return map.version ? api.mapPoints(map, space) : null;
   }
 
   /** Fetch how the map stands, again and again while it is being made. */
   async #follow(): Promise<void> {
     clearTimeout(this.#timer);
+    const space = this.#space;
     try {
-      const map = await api.map();
+      const map = await api.map(space);
+      if (space !== this.#space) return;
       const running = map.job.state === "running";
       setText(this.#said, mapText(map));
       this.#make.hidden = running || (map.version !== "" && !map.missing);
       setText(this.#make, map.version ? "Bring it up to date" : "Make the map");
       this.#tools.hidden = !map.version || !this.#surface.works;
+      this.#surface.root.hidden = !map.version;
       if (map.version && map.version !== this.#points?.version) await this.#fill(map);
       if (running && !this.root.hidden) this.#timer = window.setTimeout(() => void this.#follow(), LOOK_MS);
     } catch (error) {
@@ -190,8 +214,9 @@ export class MapView {
 
   async #fill(map: api.MapOut): Promise<void> {
     this.#loading = null;
+    const space = this.#space;
     const points = await this.points();
-    if (!points) return;
+    if (!points || space !== this.#space) return;
     this.#points = points;
     const labels = [...map.clusters].sort((a, b) => b.points - a.points).map(({ label, x, y }) => ({ text: label, x, y }));
     this.#surface.show(points.grid, coloursOf(points.cluster, isDark()), labels);
@@ -205,13 +230,13 @@ export class MapView {
     try {
       const by = this.#colour.value as Colour;
       if (by === "closeness" && this.#items.length) {
-        this.#surface.setColours(closenessColours(await api.mapCloseness([...this.#items]), isDark()));
+        this.#surface.setColours(closenessColours(await api.mapCloseness([...this.#items], this.#space), isDark()));
         this.#legend.replaceChildren();
       } else if (by === "cluster" || by === "closeness") {
         this.#surface.setColours(coloursOf(points.cluster, isDark()));
         this.#legend.replaceChildren();
       } else {
-        const { names, groups } = await api.mapGroups(by);
+        const { names, groups } = await api.mapGroups(by, this.#space);
         this.#surface.setColours(coloursOf(Array.from(points.sound, (sound) => groups[sound] ?? -1), isDark()));
         this.#showLegend(names);
       }

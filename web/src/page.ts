@@ -6,7 +6,7 @@ import { commandsOf } from "./commands";
 import { el } from "./dom";
 import { listenDrop } from "./drop";
 import { DuplicatesView } from "./duplicates-view";
-import { dropAgain, nobodyElse, noneClose, nothingFound } from "./empty";
+import { dropAgain, emptyList, nobodyElse, noneClose, nothingFound } from "./empty";
 import { find, type Found } from "./finder";
 import { countOf } from "./format";
 import { Hearing } from "./hearing";
@@ -15,7 +15,10 @@ import { focusOf, Keys } from "./keys";
 import { emptyLibrary, LibraryPanel } from "./library-panel";
 import { LibraryWatch } from "./library-watch";
 import { ListSide } from "./list-side";
+import { Lists } from "./lists";
+import { type Kept, ListsPanel } from "./lists-panel";
 import { MapSide } from "./map-side";
+import { Matching } from "./matching";
 import { Microphone } from "./microphone";
 import { browserPlace, Navigator } from "./navigator";
 import { Notice } from "./notice";
@@ -26,11 +29,11 @@ import { QuerySide } from "./query-side";
 import { FAVOURITE, Results } from "./results";
 import type { Row } from "./rows";
 import { SoundView } from "./sound-view";
-import { isFiltered, isSimilar, sameRows, UNFILTERED, type View } from "./state";
+import { EMPTY, isFiltered, isSimilar, sameRows, spaceOf, UNFILTERED, type View } from "./state";
 import { Steering } from "./steering";
 import { cutOf, Steps } from "./steps";
 import { Suggestions } from "./suggestions";
-import { takeAway } from "./take-away";
+import { slicesOf, takeAway } from "./take-away";
 import { themeSwitch } from "./theme";
 
 const MOST_AWAY = 500;
@@ -60,12 +63,19 @@ export class Page {
   #notice = new Notice();
   #bar: QueryBar;
   #query: QuerySide;
+  #matching = new Matching(() => this.#query.reference);
   #steps: Steps;
   #steering: Steering;
   #sound: SoundView;
   #playerBar: PlayerBar;
   #watch: LibraryWatch;
   #panel = new LibraryPanel();
+  #lists = new Lists(this.#cards);
+  #listsPanel = new ListsPanel(this.#lists, {
+    onOpen: (list) => this.#steps.change({ ...EMPTY, space: this.navigator.view.space, list }),
+    onFavourites: () => this.#steps.change({ ...EMPTY, space: this.navigator.view.space, tags: [FAVOURITE] }),
+    onKept: (text) => this.#notice.say(text),
+  });
   #keys: Keys;
   #sheet: HTMLDialogElement;
   #stage = el("main", { class: "stage" });
@@ -73,7 +83,7 @@ export class Page {
   constructor(host: HTMLElement) {
     const { navigator } = this;
     const tell = (error: unknown) => this.#notice.tell(error);
-    this.results = new Results(this.#peaks, takeAway(() => this.results.rows(MOST_AWAY), tell), {
+    this.results = new Results(this.#peaks, takeAway(() => this.results.rows(MOST_AWAY), (slices) => this.#keep({ slices, name: countOf(slices.length, "sound") }), tell), {
       onSelect: (index, play) => this.list.select(index, play),
       onSeek: (index, second) => this.#seek(index, second),
       onRegion: (row, cut) => this.#steps.similar(row.soundId, cut),
@@ -83,6 +93,7 @@ export class Page {
       onFurther: (row) => this.list.further(row),
       onFolder: (folder) => this.#steps.narrow({ folders: [folder] }),
       onTag: (tag) => this.#steps.narrow({ tags: [...new Set([...navigator.view.tags, tag])] }),
+      mover: () => (navigator.view.list === null ? null : (from, to) => this.#moveRow(from, to)),
     });
     this.#query = new QuerySide(navigator, this.#cards, this.#peaks);
     this.hearing = new Hearing(this.results, this.#query.panel);
@@ -95,7 +106,11 @@ export class Page {
     });
     this.list = new ListSide(navigator, this.results, {
       find: (view, signal, onLoad) =>
-        view.lasso.length ? this.mapSide.picked(view.lasso, onLoad) : find(view, this.#query.dropped, signal, onLoad),
+        view.lasso.length
+          ? this.mapSide.picked(view.lasso, onLoad)
+          : view.list !== null
+            ? this.#lists.rows(view.list, onLoad)
+            : find(view, this.#query.dropped, signal, onLoad),
       onAsk: () => {
         this.#watch.news.hidden = true;
         void this.#query.show();
@@ -121,27 +136,39 @@ export class Page {
         onMicrophone: () => this.microphone.toggle(),
         onSurprise: () => void this.#steps.surprise().catch(tell),
         onLibrary: () => void this.#panel.open().catch(tell),
+        onLists: () => this.#keep(null),
+        listName: (id) => this.#lists.get(id)?.name ?? "",
         onKeys: () => this.#sheet.showModal(),
-        onLeave: () => this.results.grid.focus(),
+        onLeave: () => this.results.focus(),
       },
       themeSwitch(() => this.#redraw()),
     );
     this.#steering = new Steering({
       onLeast: (least) => this.list.least(least),
       onView: (view, replace) => navigator.go({ ...view, at: null }, { replace }),
-    });
+    }, this.#matching.root);
+    this.hearing.audition.rateOf = (row, first) => this.#matching.rateOf(row, first);
     this.#sound = new SoundView({
       onClose: () => this.#steps.change({ sound: null }),
       onOpen: (sound) => this.#steps.change({ sound }),
       onPlay: (sound, second) => this.hearing.audition.playSound(sound, second),
       onRegion: (soundId, cut) => this.#steps.similar(soundId, cut),
       onTags: (soundId, tags) => this.#setTags(soundId, tags),
-      onSuggest: (tag) => void this.#suggestions.open(tag).catch(tell),
+      onSuggest: (tag) => void this.#suggestions.open(tag, spaceOf(navigator.view)).catch(tell),
       onError: tell,
       samples: (soundId, from, to) => this.hearing.audition.samples(soundId, from, to),
     });
     this.hearing.onMove = (soundId, second) => this.#sound.playhead(soundId, second);
-    this.#playerBar = new PlayerBar(this.hearing, () => this.#playOrStop(), () => this.#steps.open(this.results.row()?.soundId ?? null), (text) => this.#notice.say(text));
+    this.#playerBar = new PlayerBar(this.hearing, {
+      onToggle: () => this.#playOrStop(),
+      onOpen: () => this.#steps.open(this.results.row()?.soundId ?? null),
+      onKeep: () => this.#keepRow(),
+      onCopied: (text) => this.#notice.say(text),
+    });
+    this.#lists.onChange = () => {
+      this.#bar.again();
+      if (navigator.view.list !== null) void this.list.load();
+    };
     this.#watch = new LibraryWatch({
       onLibrary: (library, counts) => {
         this.#bar.showLibrary(library.name, countOf(counts.sounds, "sound"));
@@ -149,6 +176,8 @@ export class Page {
       },
       mayReload: () => this.list.mayReload,
       onReload: () => void this.list.load(),
+      onMarks: () => void this.#seeMarks().catch(tell),
+      onBack: () => this.list.recover(),
       onError: tell,
     });
     this.#keys = this.#bindKeys();
@@ -157,6 +186,7 @@ export class Page {
     host.append(
       el("h1", { class: "unseen" }, "Soundkin"),
       this.#bar.root,
+      this.#watch.away,
       this.#watch.progress.root,
       this.microphone.root,
       this.#query.panel.root,
@@ -166,6 +196,7 @@ export class Page {
       this.#playerBar.root,
       this.#notice.root,
       this.#panel.root,
+      this.#listsPanel.root,
       this.#suggestions.root,
       this.#sheet,
       el("div", { class: "drop-veil", aria: { hidden: "true" } }, "Drop to find sounds like it"),
@@ -234,6 +265,15 @@ export class Page {
       open: () => this.#steps.open(this.results.row()?.soundId ?? null),
       find: withRow((row) => this.#findOnMap(row)),
       record: () => this.microphone.toggle(),
+      keep: () => this.#keepRow(),
+      takeOff: withRow((row) => {
+        const { list } = this.navigator.view;
+        if (list !== null) this.#lists.takeOff(list, slicesOf([row])).catch((error: unknown) => this.#notice.tell(error));
+      }),
+      moveRow: (by) => {
+        const { selected } = this.results;
+        if (this.navigator.view.list !== null && selected >= 0) this.#moveRow(selected, selected + by);
+      },
       favourite: withRow((row) => void this.#favourite(row)),
       unfold: (open) => withRow((row) => this.list.further(row, open))(),
       search: () => this.#bar.focus(),
@@ -260,12 +300,13 @@ export class Page {
     this.mapSide.show(view);
     this.#stage.dataset["show"] = view.show;
     this.#ring();
-    void this.#sound.show(view.sound, view.space);
+    void this.#sound.show(view.sound, spaceOf(view));
   }
 
   #whyEmpty(found: Found, view: View): HTMLElement | null {
     if (!found.source) return view.drop === null ? null : dropAgain(() => this.#bar.choose());
     if (isSimilar(view) && view.least !== null) return noneClose(view.least, () => this.#steps.narrow({ least: null }));
+    if (view.list !== null) return emptyList(this.#lists.get(view.list) !== null);
     if (isFiltered(view)) return nothingFound(view.text, () => this.#steps.narrow(UNFILTERED));
     return isSimilar(view) ? nobodyElse() : emptyLibrary(() => void this.#watch.load());
   }
@@ -290,6 +331,21 @@ export class Page {
     }
   }
 
+  /** Open the lists; `kept`: what is to be put on one. */
+  #keep(kept: Kept | null): void {
+    this.#listsPanel.open(kept).catch((error: unknown) => this.#notice.tell(error));
+  }
+
+  #keepRow(): void {
+    const row = this.results.row();
+    if (row) this.#keep({ slices: slicesOf([row]), name: row.name });
+  }
+
+  #moveRow(from: number, to: number): void {
+    const { list } = this.navigator.view;
+    if (list !== null) this.#lists.moveItem(list, from, to).catch((error: unknown) => this.#notice.tell(error));
+  }
+
   /** Ring the selected sound on the map, else the one whose page is open. */
   #ring(): void {
     const { view } = this.navigator;
@@ -303,6 +359,19 @@ export class Page {
     this.#steps.change({ show: "map" });
     this.mapSide.find(row.soundId);
     this.#ring();
+  }
+
+  /** Take over tags and lists that were changed elsewhere: in another tab, by another person, by a script. */
+  async #seeMarks(): Promise<void> {
+    const rows = this.results.rows(MOST_AWAY);
+    const known = new Map(rows.map((row) => [row.soundId, row.tags.join("\n")]));
+    if (this.#sound.soundId !== null && !known.has(this.#sound.soundId)) known.set(this.#sound.soundId, "?");
+    const [found] = await Promise.all([known.size ? api.tagsOf([...known.keys()]) : [], this.#lists.load()]);
+    for (const { sound_id: soundId, tags } of found) {
+      if (known.get(soundId) === tags.join("\n")) continue;
+      this.#setTags(soundId, tags);
+      this.#sound.setTags(soundId, tags);
+    }
   }
 
   #setTags(soundId: string, tags: readonly string[]): void {

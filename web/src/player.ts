@@ -11,6 +11,8 @@ export interface Take {
   hovered?: boolean;
   /** How long it fades in; 2 ms unless told. */
   fadeS?: number;
+  /** How much faster it is to be played, by its first samples; null: it cannot be said; undefined: as it is. */
+  rateOf?: (first: AudioBuffer) => Promise<number | null | undefined>;
   /** Exactly the samples from `startS` to `endS`. */
   load(startS: number, endS: number): Promise<AudioBuffer>;
 }
@@ -30,6 +32,8 @@ export function pieces(startS: number, endS: number): [number, number][] {
 
 interface Voice {
   take: Take;
+  /** 1 is as it is. */
+  rate: number;
   gain: GainNode;
   sources: AudioBufferSourceNode[];
   parts: [number, number][];
@@ -48,6 +52,8 @@ export class Player {
   #voice: Voice | null = null;
   #wanted: Take | null = null;
   #volume = 1;
+  /** How much faster than it is the take is heard; null: that was asked for, but could not be said. */
+  speed: number | null = 1;
 
   /** The take that is heard, or will be as soon as its samples have come. */
   get take(): Take | null {
@@ -83,11 +89,13 @@ export class Player {
     const slow = setTimeout(() => this.#silence(), 30);
     try {
       const [piece] = await Promise.all([take.load(...(parts[0] as [number, number])), this.#wake(context)]);
+      const asked = take.rateOf ? await take.rateOf(piece) : undefined;
       if (this.#wanted !== take) return;
       this.#silence();
       const gain = context.createGain();
       gain.connect(this.#master as GainNode);
-      const voice: Voice = { take, gain, sources: [], parts, plan: [] };
+      this.speed = asked === undefined ? 1 : asked;
+      const voice: Voice = { take, rate: asked ?? 1, gain, sources: [], parts, plan: [] };
       this.#voice = voice;
       const whenS = context.currentTime + 0.004;
       gain.gain.setValueAtTime(0, whenS);
@@ -123,7 +131,7 @@ export class Player {
     const now = this.#context.currentTime;
     const piece = voice.plan.findLast((part) => part.whenS <= now) ?? voice.plan[0];
     if (!piece) return null;
-    const into = Math.max(0, now - piece.whenS);
+    const into = Math.max(0, now - piece.whenS) * voice.rate;
     const length = piece.endS - piece.startS;
     return piece.startS + (voice.parts.length === 1 ? into % length : Math.min(into, length));
   }
@@ -185,13 +193,14 @@ export class Player {
     const [startS, endS] = voice.parts[index] as [number, number];
     const source = (this.#context as AudioContext).createBufferSource();
     source.buffer = buffer;
+    source.playbackRate.value = voice.rate;
     source.loop = this.loop && voice.parts.length === 1;
     source.connect(voice.gain);
     source.start(whenS);
     voice.sources.push(source);
     voice.plan.push({ whenS, startS, endS });
     const last = index + 1 === voice.parts.length;
-    if (!last) void this.#prepare(voice, index + 1, whenS + endS - startS);
+    if (!last) void this.#prepare(voice, index + 1, whenS + (endS - startS) / voice.rate);
     source.onended = () => this.#ended(voice, source, last);
   }
 

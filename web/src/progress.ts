@@ -79,20 +79,40 @@ export class Progress {
   }
 }
 
+export interface ServerEvents {
+  onIndex: (state: IndexState) => void;
+  onCounts: (counts: Counts) => void;
+  /** The server has gone away, or has come back. */
+  onAway: (away: boolean) => void;
+}
+
+const AGAIN_MS = 1000;
+
 /** Follow the server's events while the page is in sight; a hidden page holds no connection. */
-export function followEvents(onIndex: (state: IndexState) => void, onCounts: (counts: Counts) => void): void {
+export function followEvents({ onIndex, onCounts, onAway }: ServerEvents): void {
   let events: EventSource | null = null;
+  let timer = 0;
+  const end = () => {
+    clearTimeout(timer);
+    events?.close();
+    events = null;
+  };
   const follow = () => {
-    if (document.hidden) {
-      events?.close();
-      events = null;
-    } else if (!events) {
-      events = new EventSource("/api/events");
-      events.addEventListener("index", (event) => onIndex(JSON.parse(String(event.data)) as IndexState));
-      events.addEventListener("counts", (event) => onCounts(JSON.parse(String(event.data)) as Counts));
-    }
+    if (document.hidden) end();
+    if (document.hidden || events) return;
+    clearTimeout(timer);
+    events = new EventSource("/api/events");
+    events.addEventListener("open", () => onAway(false));
+    events.addEventListener("error", () => {
+      end();
+      onAway(true);
+      timer = window.setTimeout(follow, AGAIN_MS);
+    });
+    events.addEventListener("index", (event) => onIndex(JSON.parse(String(event.data)) as IndexState));
+    events.addEventListener("counts", (event) => onCounts(JSON.parse(String(event.data)) as Counts));
   };
   document.addEventListener("visibilitychange", follow);
-  addEventListener("pagehide", () => events?.close());
+  addEventListener("pagehide", end);
+  addEventListener("pageshow", follow);
   follow();
 }

@@ -1,6 +1,6 @@
 // The bar on top: one box for words, a button for a file, and the filters that are on.
 
-import { el, short } from "./dom";
+import { el, replaceKept, short } from "./dom";
 import { isSimilar, type Show, type View } from "./state";
 
 export interface BarEvents {
@@ -10,6 +10,9 @@ export interface BarEvents {
   onMicrophone: () => void;
   onSurprise: () => void;
   onLibrary: () => void;
+  onLists: () => void;
+  /** What a named list is called. */
+  listName: (id: string) => string;
   onKeys: () => void;
   onLeave: () => void;
 }
@@ -58,6 +61,8 @@ export class QueryBar {
     record.addEventListener("click", () => events.onMicrophone());
     const surprise = el("button", { type: "button", title: "A sound drawn by lot, and what is like it" }, "Surprise");
     surprise.addEventListener("click", () => events.onSurprise());
+    const lists = el("button", { type: "button", title: "Favourites and lists of your own" }, "Lists");
+    lists.addEventListener("click", () => events.onLists());
     const keys = el("button", { type: "button", class: "plain", title: "Keys", aria: { label: "Keys" } }, "?");
     keys.addEventListener("click", () => events.onKeys());
     this.root = el(
@@ -70,6 +75,7 @@ export class QueryBar {
       this.#file,
       record,
       surprise,
+      lists,
       theme,
       keys,
       this.#chips,
@@ -93,6 +99,11 @@ export class QueryBar {
     this.#library.title = "The library: folders, failures, indexing";
   }
 
+  /** A list has got another name. */
+  again(): void {
+    if (this.#view) this.show(this.#view);
+  }
+
   show(view: View): void {
     if (view.show !== this.#view?.show) this.#showViews(view);
     this.#view = view;
@@ -102,18 +113,22 @@ export class QueryBar {
       ...view[on].map((value) => this.#chip(view, `${word} ${value}`, value, on, off)),
       ...view[off].map((value) => this.#chip(view, `not ${word} ${value}`, value, off, on)),
     ]);
-    if (view.lasso.length) chips.push(this.#outlineChip(view));
-    this.#chips.replaceChildren(...chips);
+    if (view.lasso.length) chips.push(this.#placeChip("outlined on the map", "Remove the outline on the map", { ...view, lasso: [] }));
+    if (view.list !== null) {
+      const name = this.#events.listName(view.list);
+      chips.push(this.#placeChip(`list ${name}`, `Leave the list ${name}`, { ...view, list: null }));
+    }
+    replaceKept(this.#chips, chips, this.#events.onLeave);
     this.#chips.hidden = chips.length === 0;
   }
 
-  #outlineChip(view: View): HTMLLIElement {
-    const remove = el("button", { type: "button", class: "plain", aria: { label: "Remove the outline on the map" } }, "✕");
-    remove.addEventListener("click", () => this.#events.onView({ ...view, lasso: [], at: null }));
-    return el("li", {}, "outlined on the map", remove);
+  /** Where the rows come from, with a cross that leads to a view without it. */
+  #placeChip(text: string, label: string, without: View): HTMLLIElement {
+    const remove = el("button", { type: "button", class: "plain", aria: { label } }, "✕");
+    remove.addEventListener("click", () => this.#events.onView({ ...without, at: null }));
+    return el("li", {}, text, remove);
   }
 
-  /** A filter: its words turn it to the opposite, its cross takes it off. */
   #showViews(view: View): void {
     const buttons = SHOWS.map(([show, label]) => {
       const button = el("button", { type: "button" }, label);
@@ -121,9 +136,10 @@ export class QueryBar {
       button.addEventListener("click", () => this.#view && this.#events.onView({ ...this.#view, show }));
       return button;
     });
-    this.#views.replaceChildren(...buttons);
+    replaceKept(this.#views, buttons);
   }
 
+  /** A filter: its words turn it to the opposite, its cross takes it off. */
   #chip(view: View, label: string, value: string, here: Filter, there: Filter): HTMLLIElement {
     const without = { ...view, at: null, [here]: view[here].filter((other) => other !== value) };
     const turned = { ...without, [there]: [...new Set([...view[there], value])] };

@@ -1,6 +1,6 @@
 // The parts of the query as chips: each added or subtracted, weighed, chosen for the waveform, removed.
 
-import { el } from "./dom";
+import { el, replaceKept } from "./dom";
 
 /** What a chip shows of a part. */
 export interface PartCard {
@@ -27,7 +27,7 @@ export class PartChips {
   }
 
   show(cards: readonly PartCard[], chosen: number): void {
-    this.root.replaceChildren(...cards.map((card, index) => this.#chip(card, index, index === chosen, cards.length > 1)));
+    replaceKept(this.root, cards.map((card, index) => this.#chip(card, index, index === chosen, cards.length > 1)));
   }
 
   /** The range of a part while it is being moved. */

@@ -1,8 +1,9 @@
 // The query on top: its parts, the one whose waveform is shown, files from outside.
 
 import type { Cards } from "./cards";
-import { type Dropped, DropStore } from "./drop";
+import { cutBuffer, type Dropped, DropStore } from "./drop";
 import type { Hearing } from "./hearing";
+import type { Reference } from "./matching";
 import type { Navigator } from "./navigator";
 import { changePart, partsOf, removePart } from "./parts";
 import type { PeakStore } from "./peaks";
@@ -10,17 +11,21 @@ import { QueryPanel } from "./query-panel";
 import { type Cut, EMPTY } from "./state";
 import { Subjects } from "./subject";
 
+const MATCHED_S = 20;
+
 export class QuerySide {
   readonly panel: QueryPanel;
   #navigator: Navigator;
   #subjects: Subjects;
   #drops = new DropStore();
+  #cards: Cards;
   #chosen = 0;
   #hearing: Hearing | null = null;
   #shown = new AbortController();
 
   constructor(navigator: Navigator, cards: Cards, peaks: PeakStore) {
     this.#navigator = navigator;
+    this.#cards = cards;
     this.panel = new QueryPanel({
       onCut: (cut) => navigator.go(changePart(navigator.view, this.#chosen, { cut })),
       onPlay: (cut) => this.#play(cut),
@@ -46,6 +51,24 @@ export class QuerySide {
   /** The dropped file of this point of the history. */
   get dropped(): Dropped | null {
     return this.#drops.get(this.#navigator.dropNumber);
+  }
+
+  /** What hits can be matched to: the first part that is added, up to some seconds of it. */
+  get reference(): Reference | null {
+    const hearing = this.#hearing;
+    const part = partsOf(this.#navigator.view).find((one) => one.weight > 0);
+    const buffer = part?.soundId === null ? this.dropped?.buffer : null;
+    if (!hearing || !part || buffer === undefined) return null;
+    const { soundId, cut } = part;
+    const samples = async () => {
+      const startS = cut?.startS ?? 0;
+      const endS = cut?.endS ?? (soundId === null ? (buffer?.duration ?? 0) : (await this.#cards.sound(soundId)).duration_s);
+      const end = Math.min(endS, startS + MATCHED_S);
+      if (soundId !== null) return hearing.audition.samples(soundId, startS, end);
+      if (!buffer) throw new DOMException("cannot be decoded here", "EncodingError");
+      return cutBuffer(buffer, startS, end);
+    };
+    return { key: `${soundId ?? this.#navigator.dropNumber}@${cut?.startS}-${cut?.endS}`, samples };
   }
 
   /** Show the waveform of this part from now on. */

@@ -4,7 +4,8 @@ import { el, setText } from "./dom";
 import { rangeText, timeText } from "./format";
 import type { PeakStore } from "./peaks";
 import { listenRegion } from "./region";
-import { HitRows, type Row, type Source } from "./rows";
+import { listenRowDrag } from "./row-drag";
+import { HitRows, isWhole, type Row, type Source } from "./rows";
 import type { Cut } from "./state";
 import { VirtualList } from "./virtual-list";
 import { drawWave } from "./waveform";
@@ -22,6 +23,8 @@ export interface ResultEvents {
   onFurther: (row: Row) => void;
   onFolder: (folder: string) => void;
   onTag: (tag: string) => void;
+  /** A row was dragged to where another one is; null: these rows have no order of one's own. */
+  mover: () => ((from: number, to: number) => void) | null;
 }
 
 interface View {
@@ -64,7 +67,7 @@ export class Results {
     this.#events = events;
     const space = el("div", { class: "space", aria: { role: "rowgroup" } });
     this.grid.append(space);
-    this.root = el("section", { class: "results", aria: { label: "Results" } }, el("header", { class: "status-line" }, this.#status, tools), this.#remark, this.grid, this.#empty);
+    this.root = el("section", { class: "results", tabIndex: -1, aria: { label: "Results" } }, el("header", { class: "status-line" }, this.#status, tools), this.#remark, this.grid, this.#empty);
     this.#list = new VirtualList<View>(this.grid, space, {
       rowHeight: () => Number.parseFloat(getComputedStyle(this.grid).getPropertyValue("--row")) || 48,
       build: () => this.#build(),
@@ -72,13 +75,16 @@ export class Results {
       onStretch: (from, to) => this.#source?.ensure(from, to),
     });
     this.grid.addEventListener("click", (event) => this.#onClick(event));
+    listenRowDrag(this.grid, (index) => this.row(index), events.mover);
   }
 
   /** Show other rows; the selection goes to the row named `at` when it is among them. */
   show(source: Source | null, at: string | null): void {
+    const held = this.#holdsFocus;
     this.#source = source;
     this.selected = source && at !== null ? source.indexOf(at) : -1;
     this.grid.hidden = !source?.count;
+    if (held) this.focus();
     this.root.classList.toggle("browse", !(source instanceof HitRows));
     this.grid.setAttribute("aria-rowcount", String(source?.count ?? 0));
     this.grid.scrollTop = 0;
@@ -95,8 +101,21 @@ export class Results {
 
   /** What stands where no row is; null takes it away. */
   showEmpty(content: Node | null): void {
+    const held = this.#empty.contains(document.activeElement);
     this.#empty.replaceChildren(...(content ? [content] : []));
     this.#empty.hidden = content === null;
+    if (held) this.focus();
+  }
+
+  /** Put the focus on the rows; while there are none, on where they will be. */
+  focus(): void {
+    (this.grid.hidden ? this.root : this.grid).focus({ preventScroll: true });
+  }
+
+  /** Whether the focus is where it would be lost when rows come or go. */
+  get #holdsFocus(): boolean {
+    const { activeElement } = document;
+    return activeElement === this.root || this.grid.contains(activeElement) || this.#empty.contains(activeElement);
   }
 
   busy(busy: boolean): void {
@@ -207,12 +226,14 @@ export class Results {
     const similar = button("similar", "Similar");
     const plus = button("plus", "+");
     const minus = button("minus", "−");
+    const who = cell("who", el("span", { class: "first" }, name, badge), el("span", { class: "second" }, folder, tags));
+    who.draggable = true;
     const root = el(
       "div",
       { class: "row", aria: { role: "row" } },
       cell("fav", star),
       wave,
-      cell("who", el("span", { class: "first" }, name, badge), el("span", { class: "second" }, folder, tags)),
+      who,
       range,
       length,
       band,
@@ -287,8 +308,8 @@ export class Results {
         el("button", { type: "button", class: "plain tag", tabIndex: -1, data: { do: "tag", tag } }, tag),
       ),
     );
-    const isHit = row.band !== null;
-    setText(view.range, isHit ? rangeText(row.startS, row.endS) : "");
+    const isRange = row.band !== null || !isWhole(row);
+    setText(view.range, isRange ? rangeText(row.startS, row.endS) : "");
     setText(view.length, timeText(row.durationS));
     setText(view.band, row.band ?? "");
     view.band.dataset["band"] = row.band ?? "";
@@ -304,8 +325,8 @@ export class Results {
   }
 
   #drawRow(view: View, row: Row): void {
-    const isHit = row.band !== null;
-    const mark = isHit ? { from: row.startS / row.durationS, to: row.endS / row.durationS } : null;
+    const isRange = row.band !== null || !isWhole(row);
+    const mark = isRange ? { from: row.startS / row.durationS, to: row.endS / row.durationS } : null;
     const peaks = this.#peaks.get(row.soundId);
     drawWave(view.canvas, peaks, mark);
     if (peaks) return;

@@ -22,6 +22,11 @@ export interface Row {
   child: boolean;
 }
 
+/** Whether a row stands for its sound from beginning to end. */
+export function isWhole({ startS, endS, durationS }: Pick<Row, "startS" | "endS" | "durationS">): boolean {
+  return durationS <= endS - startS + 0.01;
+}
+
 export interface Source {
   readonly count: number;
   get(index: number): Row | null;

@@ -43,6 +43,8 @@ export interface View {
   different: boolean;
   /** Corners of an outline on the map: what lies inside is listed. */
   lasso: readonly Spot[];
+  /** The named list that is shown. */
+  list: string | null;
   at: string | null;
 }
 
@@ -63,6 +65,7 @@ export const EMPTY: View = {
   least: null,
   different: false,
   lasso: [],
+  list: null,
   at: null,
 };
 
@@ -144,6 +147,7 @@ export function parseView(search: string): View {
     least: numberOf(params.get("least"), -1, 1),
     different: params.get("different") === "1",
     lasso: parseOutline(params.get("lasso")),
+    list: params.get("list"),
     at: params.get("at"),
   };
 }
@@ -169,6 +173,7 @@ export function formatView(view: View): string {
   set("least", view.least === null ? null : String(view.least));
   set("different", view.different ? "1" : null);
   set("lasso", view.lasso.map(([x, y]) => `${x},${y}`).join(";") || null);
+  set("list", view.list);
   set("at", view.at);
   const text = params.toString().replaceAll("%40", "@").replaceAll("%2F", "/").replaceAll("%3A", ":").replaceAll("%2C", ",").replaceAll("%3B", ";");
   return text && `?${text}`;
@@ -201,8 +206,14 @@ export const UNFILTERED = { text: "", folders: [], notFolders: [], tags: [], not
 /** The view that looks for sounds like one sound or a range of it; filters stay, the text goes. */
 export function similarTo(view: View, soundId: string, cut: Cut | null): View {
   const item = { soundId, startS: cut?.startS ?? null, endS: cut?.endS ?? null, weight: 1 };
-  const query = { like: [item], lasso: [], drop: null, cut: null, dropWeight: 1, least: null, different: false };
+  const query = { like: [item], lasso: [], list: null, drop: null, cut: null, dropWeight: 1, least: null, different: false };
   return { ...view, ...query, text: "", at: null, sound: null, show: view.show === "map" ? "map" : "list" };
+}
+
+/** The one space that stands for a view where only one can: its own, else the one that counts most; null: the library's first. */
+export function spaceOf(view: View): string | null {
+  const heaviest = Object.entries(view.mix).reduce<[string | null, number]>((most, one) => (one[1] > most[1] ? one : most), [null, 0]);
+  return view.space ?? heaviest[0];
 }
 
 /** Whether a text is a sound's id. */

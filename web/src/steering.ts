@@ -29,7 +29,8 @@ export class Steering {
   #mix: Mixer;
   #different = el("button", { type: "button", title: "The sounds least like the query, first" }, "Most different");
 
-  constructor(events: SteerEvents) {
+  /** `more` stands among the controls of a query. */
+  constructor(events: SteerEvents, more: HTMLElement) {
     this.#events = events;
     this.#least.setAttribute("aria-label", "Least closeness");
     this.#least.addEventListener("input", () => events.onLeast(this.#chosen));
@@ -42,6 +43,7 @@ export class Steering {
       el("label", { class: "least" }, "Closeness at least", this.#least),
       this.#said,
       this.#different,
+      more,
       this.#mix.root,
     );
   }

@@ -5,7 +5,7 @@ import type { Hearing } from "./hearing";
 import type { Navigator } from "./navigator";
 import { addPart, partsOf } from "./parts";
 import type { QuerySide } from "./query-side";
-import type { Row } from "./rows";
+import { isWhole, type Row } from "./rows";
 import { type Cut, isSimilar, similarTo, type View } from "./state";
 
 export class Steps {
@@ -26,9 +26,9 @@ export class Steps {
     this.#navigator.go({ ...this.#navigator.view, ...change });
   }
 
-  /** Go to the present view with something changed, and no row selected. */
+  /** Go to the present view with something changed, and no row selected; a named list is left. */
   narrow(change: Partial<View>): void {
-    this.change({ ...change, at: null });
+    this.change({ list: null, ...change, at: null });
   }
 
   /** Other words; while one types, the history gets one entry. */
@@ -36,7 +36,7 @@ export class Steps {
     const { view } = this.#navigator;
     if (text === view.text) return;
     const typing = view.text !== "" && text !== "";
-    this.#navigator.go({ ...view, text, at: null }, { replace: typing });
+    this.#navigator.go({ ...view, text, list: null, at: null }, { replace: typing });
   }
 
   /** More like a sound, or a range of it. */
@@ -55,7 +55,7 @@ export class Steps {
     const before = partsOf(view).length;
     if (!before) return this.similar(row.soundId, cutOf(row));
     this.#query.choose(before);
-    this.#navigator.go(addPart(view, row.soundId, cutOf(row), weight));
+    this.#navigator.go({ ...addPart(view, row.soundId, cutOf(row), weight), list: null });
   }
 
   /** A sound drawn by lot, heard, and what is like it. */
@@ -75,6 +75,5 @@ export class Steps {
 
 /** The range a row stands for; null when it is the whole sound. */
 export function cutOf(row: Row): Cut | null {
-  const whole = row.band === null || row.durationS <= row.endS - row.startS + 0.01;
-  return whole ? null : { startS: row.startS, endS: row.endS };
+  return isWhole(row) ? null : { startS: row.startS, endS: row.endS };
 }

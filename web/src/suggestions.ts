@@ -1,8 +1,8 @@
 // Suggestions for a tag: sounds like those that bear it, each with its evidence; accepted or not, and taken back.
 
 import * as api from "./api";
-import { el, setText } from "./dom";
-import { countOf } from "./format";
+import { el, replaceKept, setText } from "./dom";
+import { countOf, spaceName } from "./format";
 
 export interface SuggestionEvents {
   onPlay: (suggestion: api.SuggestionOut) => void;
@@ -28,6 +28,7 @@ export class Suggestions {
   #all = el("button", { type: "button", class: "main" }, "Accept all likely ones");
   #undo = el("button", { type: "button" }, "Undo");
   #tag = "";
+  #space: string | null = null;
   #found: readonly api.SuggestionOut[] = [];
 
   constructor(events: SuggestionEvents) {
@@ -45,8 +46,10 @@ export class Suggestions {
     );
   }
 
-  async open(tag: string): Promise<void> {
+  /** Suggest sounds for a tag, as a space hears them. */
+  async open(tag: string, space: string | null): Promise<void> {
     this.#tag = tag;
+    this.#space = space;
     setText(this.#title, `Suggested for “${tag}”`);
     await this.#load();
     if (!this.root.open) this.root.showModal();
@@ -57,12 +60,12 @@ export class Suggestions {
   }
 
   async #load(): Promise<void> {
-    const found = await api.suggestions(this.#tag);
+    const found = await api.suggestions(this.#tag, this.#space);
     this.#found = found.suggestions;
-    const examples = `learned from ${countOf(found.examples, "sound")} with the tag`;
+    const examples = `learned from ${countOf(found.examples, "sound")} with the tag, as ${spaceName(found.space)} hears them`;
     setText(this.#said, `${countOf(found.likely, "likely one")}, ${examples}. A guess until you have heard it.`);
     this.#all.disabled = !this.#likely.length;
-    this.#list.replaceChildren(...this.#found.map((one) => this.#line(one)));
+    replaceKept(this.#list, this.#found.map((one) => this.#line(one)), () => this.#undo.focus());
   }
 
   #line(one: api.SuggestionOut): HTMLLIElement {

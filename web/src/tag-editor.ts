@@ -1,7 +1,7 @@
 // The tags of one sound: taken off one by one, written anew, with those that the library knows offered.
 
 import * as api from "./api";
-import { el } from "./dom";
+import { el, replaceKept } from "./dom";
 
 export interface TagEvents {
   onTags: (soundId: string, tags: readonly string[]) => void;
@@ -41,7 +41,7 @@ export class TagEditor {
       );
     }
     this.#soundId = soundId;
-    this.#list.replaceChildren(...tags.map((tag) => this.#chip(soundId, tag)));
+    replaceKept(this.#list, tags.map((tag) => this.#chip(soundId, tag)), () => this.#box.focus());
   }
 
   #chip(soundId: string, tag: string): HTMLLIElement {

@@ -2,8 +2,9 @@
 
 import * as api from "./api";
 import { el } from "./dom";
-import type { Row } from "./rows";
+import { isWhole, type Row } from "./rows";
 
+const LIST = "list";
 const KINDS: readonly [string, string][] = [
   ["zip", "Sounds (zip of WAV)"],
   ["csv", "List (CSV)"],
@@ -13,22 +14,44 @@ const KINDS: readonly [string, string][] = [
 
 /** The slices that rows stand for: their own ranges, whole sounds as such. */
 export function slicesOf(rows: readonly Row[]): api.SliceIn[] {
-  return rows.map(({ soundId, startS, endS, band }) =>
-    band === null ? { sound_id: soundId } : { sound_id: soundId, start_s: startS, end_s: endS },
-  );
+  return rows.map((row) => (isWhole(row) ? { sound_id: row.soundId } : { sound_id: row.soundId, start_s: row.startS, end_s: row.endS }));
 }
 
-/** A menu that exports the rows which have come; `rows` is asked when it is used. */
-export function takeAway(rows: () => readonly Row[], onError: (error: unknown) => void): HTMLSelectElement {
-  const menu = el("select", { class: "take-away", title: "Export what is listed" }, el("option", { value: "" }, "Take away…"));
-  menu.append(...KINDS.map(([value, label]) => el("option", { value }, label)));
-  menu.setAttribute("aria-label", "Take the list away");
+/** Export slices as a file of a kind, called as the list is. */
+export async function exportAs(kind: string, slices: readonly api.SliceIn[], name: string): Promise<void> {
+  const safe = name.replace(/[/\\\p{Cc}]/gu, " ").trim().slice(0, 100) || "soundkin";
+  save(await api.exportSlices(slices, kind, safe), `${safe}.${kind}`);
+}
+
+/** A menu of ways to take something away. */
+export function exportMenu(label: string, onKind: (kind: string) => void, more: readonly [string, string][] = []): HTMLSelectElement {
+  const options = [...KINDS, ...more].map(([value, text]) => el("option", { value }, text));
+  const menu = el("select", { class: "take-away" }, el("option", { value: "" }, "Take away…"), ...options);
+  menu.setAttribute("aria-label", label);
   menu.addEventListener("change", () => {
     const kind = menu.value;
     menu.value = "";
-    api.exportSlices(slicesOf(rows()), kind).then((file) => save(file, `soundkin.${kind}`), onError);
+    onKind(kind);
   });
   return menu;
+}
+
+/** The menu for the rows which have come; `rows` is asked when it is used, `onList` puts them on a list. */
+export function takeAway(
+  rows: () => readonly Row[],
+  onList: (slices: api.SliceIn[]) => void,
+  onError: (error: unknown) => void,
+): HTMLSelectElement {
+  return exportMenu(
+    "Take the list away",
+    (kind) => {
+      const slices = slicesOf(rows());
+      if (!slices.length) return;
+      if (kind === LIST) onList(slices);
+      else exportAs(kind, slices, "soundkin").catch(onError);
+    },
+    [[LIST, "Put all on a list…"]],
+  );
 }
 
 function save(file: Blob, name: string): void {

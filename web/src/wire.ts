@@ -60,6 +60,12 @@ export interface DecisionIn {
   reject?: string[];
 }
 
+/** A part of the library's own files, in words, and its size. */
+export interface DiskOut {
+  what: string;
+  bytes: number;
+}
+
 /** What to look for: which kinds, heard in which space. */
 export interface DuplicatesIn {
   kinds?: ("exact" | "near" | "version")[];
@@ -187,7 +193,7 @@ export interface JobState {
   error: Problem | null;
 }
 
-/** What the page needs to know first. */
+/** What the page needs to know first; installed: names of all spaces of this installation. */
 export interface LibraryOut {
   name: string;
   path: string;
@@ -195,6 +201,8 @@ export interface LibraryOut {
   counts: Counts;
   spaces: string[];
   indexes: SpaceOut[];
+  installed: string[];
+  disk: DiskOut[];
   roots: RootOut[];
   indexing: IndexState;
   max_upload_bytes: number;

@@ -60,6 +60,7 @@ describe("a view as a URL", () => {
         least: next() < 0.5 ? 0.35 : null,
         different: next() < 0.5,
         lasso: next() < 0.5 ? [[0, 1.5], [-2, 3], [4.25, -1]] : [],
+        list: next() < 0.3 ? "0a1b2c3d4e5f" : null,
         at: next() < 0.5 ? `${A}-12` : null,
       };
       const back = parseView(formatView(view));

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from soundkin.facade import Library
 
 HITS = 200
+PATIENCE_S = 40.0
+"""So long a busy machine may take for anything that is waited for."""
+
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 390, "height": 780}
 
@@ -21,24 +25,28 @@ def inspect(page: Page) -> dict:
     return page.evaluate("soundkin.inspect()")
 
 
-def until(page: Page, expression: str, argument: object = None) -> None:
-    """Wait until a function of the page gives true (the page's policy forbids the driver's own way)."""
-    for _ in range(500):
-        if page.evaluate(expression, argument):
-            return
+def until(page: Page, expression: str, argument: object = None) -> Any:
+    """Wait until a function of the page gives something true, and return that.
+
+    (The page's policy forbids the driver's own way.)
+    """
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        if given := page.evaluate(expression, argument):
+            return given
         page.wait_for_timeout(20)
     pytest.fail(
         f"never came true: {expression} of {argument}; the page says {json.dumps(inspect(page))}"
     )
 
 
-def wait(page: Page, condition: str) -> None:
-    """Wait until a condition on `it` (what the page says it does) holds."""
-    until(page, f"() => (it => {condition})(soundkin.inspect())")
+def wait(page: Page, condition: str) -> dict:
+    """Wait until a condition on `it` (what the page says it does) holds; return that very `it`."""
+    return until(page, f"() => (it => ({condition}) && it)(soundkin.inspect())")
 
 
-def playing(page: Page, name: str) -> None:
-    wait(page, f"it.playing?.name === {json.dumps(name)} && it.output.rms > 0.01")
+def playing(page: Page, name: str) -> dict:
+    return wait(page, f"it.playing?.name === {json.dumps(name)} && it.output.rms > 0.01")
 
 
 def silent(page: Page) -> None:
@@ -78,7 +86,9 @@ def names_of(library: Library, query: object, **how: object) -> list[str]:
 
 def drag(page: Page, selector: str, start: float, end: float) -> None:
     """Drag on a waveform from one share of its width to another."""
-    box = page.locator(selector).first.bounding_box()
+    place = page.locator(selector).first
+    place.wait_for()
+    box = place.bounding_box()
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + start * box["width"], middle)
     page.mouse.down()

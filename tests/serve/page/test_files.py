@@ -19,6 +19,7 @@ from tests.serve.page.driver import (
     shows,
     silent,
     until,
+    wait,
 )
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ def test_the_query_is_heard(page: Page, outside: Path) -> None:
     choose(page, outside)
     page.wait_for_url("**drop=*")
     page.get_by_role("button", name="Play the query").click()
+    wait(page, "it.playing?.key === 'query'")
     heard_hz(page, 870)
-    assert inspect(page)["playing"]["key"] == "query"
     page.keyboard.press("Escape")
     silent(page)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.serve.live import EVENT_HZ, LONG_S
 from tests.serve.page.driver import (
@@ -30,10 +31,10 @@ def test_walking_with_the_keyboard_is_hearing(page: Page, base: str) -> None:
         ("ArrowUp", 220),
     ):
         page.keyboard.press(key)
-        playing(page, f"tone_{hz:04d}.wav")
+        it = playing(page, f"tone_{hz:04d}.wav")
         heard_hz(page, hz)
-        assert inspect(page)["selected"]["name"] == f"tone_{hz:04d}.wav"
-        assert page.locator("[aria-selected=true]").count() == 1
+        assert it["selected"]["name"] == f"tone_{hz:04d}.wav"
+        expect(page.locator("[aria-selected=true]")).to_have_count(1)
     page.keyboard.press("Escape")
     silent(page)
 
@@ -86,8 +87,8 @@ def test_a_long_sound_goes_on_past_its_first_piece(page: Page, base: str) -> Non
     page.goto(f"{base}/?q=field")
     page.wait_for_selector(".row")
     page.keyboard.press("ArrowDown")
-    wait(page, "it.positionS > 5.2 && it.output.rms > 0.005")
-    assert inspect(page)["playing"]["endS"] == pytest.approx(LONG_S)
+    it = wait(page, "it.positionS > 5.2 && it.output.rms > 0.005")
+    assert it["playing"]["endS"] == pytest.approx(LONG_S)
     page.keyboard.press("Escape")
     silent(page)
 
@@ -97,8 +98,8 @@ def test_pressing_a_waveform_plays_from_there(page: Page, base: str) -> None:
     page.wait_for_selector(".row")
     box = page.locator(".row .wave").bounding_box()
     page.mouse.click(box["x"] + box["width"] * 41 / LONG_S, box["y"] + 10)
-    playing(page, "field.flac")
-    assert inspect(page)["playing"]["startS"] == pytest.approx(41, abs=0.3)
+    it = playing(page, "field.flac")
+    assert it["playing"]["startS"] == pytest.approx(41, abs=0.3)
     heard_hz(page, EVENT_HZ)
     assert "like=" not in page.url, "pressing without moving is no region"
 

@@ -11,6 +11,8 @@ from soundkin.facade import Library
 from soundkin.serve import create_app
 from tests.serve.live import RATE_HZ, noise, serving, tone
 from tests.serve.page.driver import (
+    heard_hz,
+    inspect,
     shown,
     shows,
     silent,
@@ -48,6 +50,9 @@ def test_an_empty_library_is_filled_from_the_page(context: BrowserContext, tmp_p
         expect(panel).to_contain_text("4 sounds · 4 segments")
         expect(panel.locator(".failures")).to_contain_text("bad.wav")
         expect(panel.locator(".failures")).to_contain_text("not-sound")
+        expect(panel.locator(".spaces")).to_contain_text("all are compared")
+        expect(panel.locator(".disk")).to_contain_text("vectors")
+        expect(panel).to_contain_text("Installed, but not in this library: sound")
         expect(panel.locator(".roots")).to_contain_text(str(folder))
         page.keyboard.press("Escape")
         expect(panel).to_be_hidden()
@@ -68,12 +73,20 @@ def test_sounds_of_a_folder_that_is_away_are_badged(
         page = context.new_page()
         page.goto(base)
         shows(page, ["t2000.wav", "t300.wav", "t320.wav"])
-        assert page.locator(".row .badge").all_inner_texts() == ["offline"] * 3
+        expect(page.locator(".row .badge")).to_have_text(["offline"] * 3)
         page.get_by_text("t300.wav").click()
         expect(page.get_by_role("alert").filter(has_text="not there now")).to_be_visible()
         silent(page)
         page.keyboard.press("s")
         shows(page, ["t320.wav", "t2000.wav"])
+        (tmp_path / "unplugged").rename(folder)
+        for _ in range(50):  # the disk is asked every two seconds
+            page.get_by_text("t320.wav").click()
+            page.wait_for_timeout(200)
+            if inspect(page)["playing"]:
+                break
+        page.keyboard.press("l")
+        heard_hz(page, 320)
 
 
 def test_new_sounds_are_offered_not_forced(context: BrowserContext, tmp_path: Path) -> None:

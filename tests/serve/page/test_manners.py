@@ -44,10 +44,44 @@ def test_the_sheet_of_keys_is_the_registry(page: Page) -> None:
 def test_letters_in_the_box_are_text(page: Page) -> None:
     page.keyboard.press("/")
     page.keyboard.type("jls")
-    assert page.get_by_role("searchbox").input_value() == "jls"
+    expect(page.get_by_role("searchbox")).to_have_value("jls")
     assert inspect(page)["loop"] is False
-    page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.getAttribute('role')") == "grid"
+
+
+def test_the_focus_stays_with_the_list_when_rows_come_and_go(page: Page) -> None:
+    """From the box to rows, to no rows, to what is pressed in their place, and back to rows."""
+    grid, results = page.get_by_role("grid"), page.get_by_role("region", name="Results")
+    for text, at in (("tones 04", grid), ("zzz", results), ("noise", grid), ("zzz", results)):
+        page.keyboard.press("/")
+        page.keyboard.type(text)
+        page.keyboard.press("Escape")
+        wait(page, f"it.view.text === '{text}' && (it.count > 0) === {str(at is grid).lower()}")
+        expect(at).to_be_focused()
+    again = page.get_by_role("button", name="Clear the filters")
+    again.press("Enter")
+    wait(page, "it.count === 22")
+    expect(grid).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    wait(page, "it.selected !== null")
+
+
+def test_the_focus_stays_in_its_group_when_chips_are_made_anew(
+    page: Page, base: str, ids: dict[str, str]
+) -> None:
+    page.goto(f"{base}/?in=tones&nottag=loud")
+    chip = page.get_by_role("button", name="Remove the filter: in tones")
+    chip.focus()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_url("**at=*")
+    expect(chip).to_be_focused()
+    chip.press("Enter")
+    expect(page.get_by_role("button", name="not tag loud", exact=True)).to_be_focused()
+    page.goto(f"{base}/?like={ids['tone_0440.wav']}&like={ids['noise_05.flac']}")
+    weight = page.get_by_label("How much noise_05.flac counts")
+    weight.focus()
+    weight.select_option("2")
+    page.wait_for_url("***2")
+    expect(weight).to_be_focused()
 
 
 def test_everything_that_can_be_pressed_has_a_name(
@@ -68,8 +102,10 @@ def test_tab_goes_through_bar_query_list_and_player(
 ) -> None:
     page.goto(f"{base}/?like={ids['noise_05.flac']}@0.1-0.9")
     page.wait_for_selector(".row")
+    expect(page.get_by_role("button", name="Whole sound")).to_be_visible()
+    expect(page.get_by_role("slider", name="End of the range")).to_be_visible()
     stops = []
-    for _ in range(24):
+    for _ in range(28):
         page.keyboard.press("Tab")
         stops.append(
             page.evaluate(
@@ -78,9 +114,9 @@ def test_tab_goes_through_bar_query_list_and_player(
             )
         )
     order = [
-        "Search names, tags and folders", "Choose a sound", "Surprise", "Keys",
+        "Search names, tags and folders", "Choose a sound", "Surprise", "Lists", "Keys",
         "Play the query", "Whole sound", "Clear",
-        "Start of the range", "End of the range", "Least closeness", "Most different",
+        "Start of the range", "End of the range", "Least closeness", "Most different", "Hear hits",
         "Sounds", "Loop", "Autoplay", "Volume",
     ]  # fmt: skip
     places = [next(i for i, stop in enumerate(stops) if stop.startswith(name)) for name in order]
@@ -99,6 +135,7 @@ def test_it_fits_and_can_be_read(
     page.wait_for_selector(".row")
     page.keyboard.press("ArrowDown")
     wait(page, "it.selected !== null")
+    expect(page.get_by_role("region", name="Query")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
     poor = page.evaluate(CONTRAST)
     context.close()
@@ -179,9 +216,9 @@ def test_with_a_token_the_page_works_and_hides_it(
         page.get_by_label("Token").fill(TOKEN)
         page.get_by_role("button", name="Open").click()
         page.wait_for_selector(".row")
-        assert page.url == f"{base}/"
+        expect(page).to_have_url(f"{base}/")
         page.goto(f"{base}/?q=tone&token={TOKEN}")
         page.wait_for_selector(".row")
-        assert page.url == f"{base}/?q=tone"
+        expect(page).to_have_url(f"{base}/?q=tone")
         page.keyboard.press("ArrowDown")
         playing(page, "tone_0220.wav")

@@ -37,7 +37,7 @@ def test_similar_and_back_and_forward(
     shows(page, expected)
     wait(page, f"it.count === {len(expected)}")
     assert f"like={ids['tone_0440.wav']}" in page.url
-    assert page.get_by_role("region", name="Query").is_visible()
+    expect(page.get_by_role("region", name="Query")).to_be_visible()
     page.go_back()
     shows(page, ["tone_0440.wav"])
     wait(page, "it.count === 1")
@@ -75,11 +75,12 @@ def test_hits_show_their_range_and_band_and_play_just_that(
     row = page.locator(".row")
     expect(row.locator(".band")).to_have_text(hit.band)
     expect(row.locator(".range")).to_contain_text(f"0:{hit.start_s:05.2f}")
+    page.keyboard.press("l")
     page.keyboard.press("ArrowDown")
-    playing(page, "field.flac")
-    heard_hz(page, EVENT_HZ)
-    take = inspect(page)["playing"]
+    take = playing(page, "field.flac")["playing"]
     assert (take["startS"], take["endS"]) == (pytest.approx(hit.start_s), pytest.approx(hit.end_s))
+    heard_hz(page, EVENT_HZ)
+    page.keyboard.press("l")
     silent(page)
 
 
@@ -93,8 +94,8 @@ def test_further_hits_unfold_and_are_heard(
     button.click()
     wait(page, f"it.count === {1 + len(hit.further)}")
     page.keyboard.press("ArrowDown")
-    wait(page, f"it.playing?.key === {json.dumps(hit.further[0].segment_id)}")
-    assert inspect(page)["playing"]["startS"] == pytest.approx(hit.further[0].start_s)
+    it = wait(page, f"it.playing?.key === {json.dumps(hit.further[0].segment_id)}")
+    assert it["playing"]["startS"] == pytest.approx(hit.further[0].start_s)
     page.keyboard.press("ArrowLeft")
     wait(page, f"it.count === 1 && it.selected.key === {json.dumps(hit.segment_id)}")
     page.keyboard.press("ArrowRight")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.serve.live import EVENT, EVENT_HZ
-from tests.serve.page.driver import drag, heard_hz, inspect, until, wait
+from tests.serve.page.driver import drag, heard_hz, inspect, playing, until, wait
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -55,10 +55,11 @@ def test_pressing_plays_from_there_and_dragging_searches(
     page.goto(f"{base}/?sound={ids['tone_0880.wav']}")
     page.wait_for_selector(".stack canvas")
     expect(page.get_by_role("heading", name="tone_0880.wav")).to_be_visible()
+    page.keyboard.press("l")
     box = page.locator(".stack").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 40)
-    wait(page, "it.playing?.name === 'tone_0880.wav'")
-    assert inspect(page)["playing"]["startS"] == pytest.approx(0.6, abs=0.02)
+    it = wait(page, "it.playing?.name === 'tone_0880.wav'")
+    assert it["playing"]["startS"] == pytest.approx(0.6, abs=0.02)
     heard_hz(page, EVENT_HZ)
     drag(page, ".stack", 0.25, 0.75)
     wait(page, "it.view.like.length === 1")
@@ -118,5 +119,5 @@ def test_a_long_sound_is_looked_at_piece_by_piece(
     stack = page.locator(".stack").bounding_box()
     share = (EVENT[0] + 0.5 - 25) / 30
     page.mouse.click(stack["x"] + share * stack["width"], stack["y"] + 40)
+    playing(page, "field.flac")
     heard_hz(page, EVENT_HZ)
-    assert inspect(page)["playing"]["name"] == "field.flac"

@@ -83,7 +83,7 @@ def test_each_part_has_its_own_range(
     expect(only).to_be_disabled()
     part = page.get_by_role("list", name="Parts of the query").get_by_role("button")
     part.filter(has_text="noise_05").click()
-    page.wait_for_timeout(100)
+    expect(part.filter(has_text="noise_05")).to_have_attribute("aria-pressed", "true")
     drag(page, ".query-wave", 0.2, 0.7)
     wait(page, "it.view.like[1].startS !== null")
     first, second = inspect(page)["view"]["like"]
@@ -123,15 +123,40 @@ def test_least_closeness_and_most_different(
     assert "different=1" in page.url
 
 
+def test_hits_are_heard_at_the_pitch_and_the_length_of_the_query(
+    page: Page, base: str, ids: dict[str, str]
+) -> None:
+    """622 Hz is heard as 440 and says so; noise has no pitch and says that; without it all is as it is."""
+    page.goto(f"{base}/?like={ids['tone_0440.wav']}")
+    how, badge = page.get_by_label("Hear hits"), page.locator(".now .badge")
+    how.select_option("pitch")
+    page.get_by_text("tone_0622.wav").click()
+    wait(page, "it.speed !== null && Math.abs(it.speed - 440 / 622) < 0.005")
+    heard_hz(page, 440)
+    expect(badge).to_have_text("varispeed ×0.71 (−6.0 semitones)")
+    page.keyboard.press("l")
+    page.get_by_text("noise_05.flac").first.click()
+    wait(page, "it.playing?.name === 'noise_05.flac' && it.speed === null")
+    expect(badge).to_contain_text("no clear pitch")
+    how.select_option("length")
+    page.get_by_text("noise_00.flac").first.click()
+    wait(page, "it.speed !== null && Math.abs(it.speed - 2 * 0.8 / 1.2) < 0.01")
+    how.select_option("none")
+    page.get_by_text("tone_0622.wav").click()
+    heard_hz(page, 622)
+    expect(badge).to_be_hidden()
+
+
 def test_a_surprise_is_heard_and_searched(page: Page, base: str, ids: dict[str, str]) -> None:
     page.goto(f"{base}/?in=tones")
     page.wait_for_selector(".row")
     page.keyboard.press("x")
-    wait(page, "it.view.like.length === 1 && it.playing?.key === 'query'")
-    drawn = inspect(page)["view"]["like"][0]["soundId"]
+    page.keyboard.press("l")
+    it = wait(page, "it.view.like.length === 1 && it.playing?.key === 'query'")
+    drawn = it["view"]["like"][0]["soundId"]
     (name,) = [name for name, sound_id in ids.items() if sound_id == drawn]
     assert name.startswith("tone_"), "drawn from what the filters leave"
-    assert inspect(page)["playing"]["name"] == name
+    assert it["playing"]["name"] == name
     heard_hz(page, int(name[5:9]))
 
 
