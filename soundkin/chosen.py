@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+import os
 from functools import cache
 from typing import TYPE_CHECKING
 
-from soundkin.errors import InputError
+from soundkin.errors import InputError, SpaceError, UnknownSpace
 from soundkin.shelf import find_space
 from soundkin.space import Space, load_space
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from soundkin.library.catalogue import Snapshot
+    from soundkin.library.listening import Ear
 
-DEFAULT_SPACES = ("mfcc",)
+DEFAULT_SPACE = "sound"
+"""What a new library listens in, unless it is told otherwise."""
+
 UNMEASURED = {"near_identical": 0.03, "close": 0.2, "related": 0.5}
 """Band borders of a space whose card names none, until they are measured on the library."""
 
@@ -34,20 +38,61 @@ def _loaded(name: str, _written_at: int) -> Space:
     return load_space(name)
 
 
-def weights_of(space: str | Mapping[str, float] | None) -> dict[str, float]:
+def new_library_space() -> str:
+    """Return what a new library listens in: the variable SOUNDKIN_DEFAULT_SPACE, else `DEFAULT_SPACE`."""
+    return os.environ.get("SOUNDKIN_DEFAULT_SPACE") or DEFAULT_SPACE
+
+
+def opened(ears: Sequence[Ear]) -> list[str]:
+    """Return how those of a library's spaces are opened that can be: the very ones, by their ids.
+
+    One that was taken away, or gave way to a newer one of its name, is left out.
+    """
+    return [ear.source for ear in ears if _is_here(ear)]
+
+
+def sources_of(ears: Sequence[Ear], more: Sequence[str] = ()) -> list[str]:
+    """Return how the spaces are opened that a library listens in, `more` behind its own.
+
+    A library without any takes what is named, else what a new library listens in. Raises
+    `UnknownSpace` for one whose spaces are all gone, when nothing is named.
+    """
+    own = opened(ears)
+    if ears and not own and not more:
+        said = ", ".join(ear.id for ear in ears)
+        name = ears[0].id.rpartition("-")[0]
+        raise UnknownSpace(
+            f"this library listens in {said}, which is not installed as it was then",
+            "a space that is",
+            f"`soundkin spaces add {name}` hears its sounds anew",
+        )
+    ids = {space_named(name).id for name in own}
+    fresh = [name for name in dict.fromkeys(more) if space_named(name).id not in ids]
+    return [*own, *fresh] or [new_library_space()]
+
+
+def _is_here(ear: Ear) -> bool:
+    """Whether that very space can be opened now."""
+    try:
+        return space_named(ear.source).id == ear.id
+    except (SpaceError, OSError):
+        return False
+
+
+def weights_of(space: str | Mapping[str, float]) -> dict[str, float]:
     """Return the spaces of a query with what each counts. Raises `InputError` for weights of nothing.
 
     >>> weights_of({"sound": 0.7, "voice": 0})
     {'sound': 0.7}
     """
-    if space is None or isinstance(space, str):
-        return {space or DEFAULT_SPACES[0]: 1.0}
+    if isinstance(space, str):
+        return {space: 1.0}
     weights = {str(name): float(weight) for name, weight in space.items() if weight}
     if not weights or not all(0 < weight < math.inf for weight in weights.values()):
         raise InputError(
             f"the blend {dict(space)}",
             "spaces with weights above 0",
-            'for example {"mfcc": 0.7, "mine": 0.3}',
+            'for example {"sound": 0.7, "mfcc": 0.3}',
         )
     return weights
 

@@ -16,13 +16,24 @@ from typing import TYPE_CHECKING
 
 from soundkin import listing, noting
 from soundkin import search as searching
-from soundkin.chosen import DEFAULT_SPACES, Borders, borders_of, space_named, weights_of
+from soundkin.bucket import is_address
+from soundkin.chosen import (
+    Borders,
+    borders_of,
+    new_library_space,
+    opened,
+    sources_of,
+    space_named,
+    weights_of,
+)
 from soundkin.errors import NotFound, SpaceError, UnknownSpace
 from soundkin.library import export, places
 from soundkin.library import tags as tag_rows
 from soundkin.library.catalogue import Catalogue, Snapshot, SpaceView
 from soundkin.library.counts import Counter
 from soundkin.library.ingest import IndexReport, Progress, index_folder
+from soundkin.library.joining import Joined, add_space
+from soundkin.library.listening import Ear, ears, ears_of
 from soundkin.library.scan import GONE, PRESENT
 from soundkin.library.store import FORMAT, Store, vectors_table
 from soundkin.library.upkeep import Upkeep
@@ -70,7 +81,9 @@ class Library:
 
     @classmethod
     def open(cls, path: str | Path | None = None, *, create: bool = True) -> Library:
-        """Open the library at `path`, laying a new one where there is none.
+        """Open the library at `path`, a folder or an address such as s3://bucket/library.
+
+        A new one is laid where there is none.
 
         Without a path: the variable SOUNDKIN_LIBRARY, else the user's data folder. With `create=False` a
         missing library is `NotFound`. Raises `LibraryFormatError` for a folder that is no library or one
@@ -97,8 +110,13 @@ class Library:
 
     @property
     def path(self) -> Path:
-        """The library's folder."""
+        """The library's folder; of a library in a bucket, what this machine keeps of it."""
         return self._store.path
+
+    @property
+    def where(self) -> str:
+        """Where the library is, as a person writes it: a path or an address."""
+        return str(self._store.storage)
 
     @property
     def store(self) -> Store:
@@ -112,7 +130,7 @@ class Library:
 
     def look(self, space: str | None = None) -> Look:
         """Return the library at this moment with one space in it; raises as `search`."""
-        chosen = space_named(space or DEFAULT_SPACES[0])
+        chosen = space_named(space or self.default_space())
         snapshot, view = self._view(chosen.id)
         return Look(snapshot, view, borders_of(chosen, snapshot)[0])
 
@@ -122,7 +140,7 @@ class Library:
         self,
         folder: str | Path,
         *,
-        spaces: Sequence[str] = DEFAULT_SPACES,
+        spaces: Sequence[str] = (),
         jobs: int | None = None,
         retry_failed: bool = False,
         dry_run: bool = False,
@@ -130,11 +148,16 @@ class Library:
         on_progress: Callable[[Progress], None] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> IndexReport:
-        """Bring the library up to date with a folder; see `soundkin.library.ingest.index_folder`."""
+        """Bring the library up to date with a folder; see `soundkin.library.ingest.index_folder`.
+
+        spaces: names or .json files, all heard in one pass; a library keeps listening in its own beside
+        them. Without any: its own, or for a new one what :data:`soundkin.chosen.DEFAULT_SPACE` says.
+        """
+        heard_in = self.sources(spaces)
         report = index_folder(
             self._store,
             os.path.expanduser(os.fspath(folder)),
-            spaces=[str(name) for name in spaces],
+            spaces=heard_in,
             jobs=jobs,
             retry_failed=retry_failed,
             dry_run=dry_run,
@@ -144,9 +167,43 @@ class Library:
         )
         self._catalogue.touch()
         if not dry_run and not report.stopped:
-            for name in spaces:
-                self._upkeep.bring_up(space_named(str(name)).id)
+            for name in heard_in:
+                self._upkeep.bring_up(space_named(name).id)
         return report
+
+    def add_space(
+        self,
+        space: str | Path,
+        *,
+        jobs: int | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> Joined:
+        """Hear every sound in one more space, the others left as they are; resumable.
+
+        See :func:`soundkin.library.joining.add_space`.
+        """
+        own = opened(ears(self._store))
+        joined = add_space(
+            self._store, str(space), beside=own, jobs=jobs, on_progress=on_progress, stop=stop
+        )
+        self._catalogue.touch()
+        if not joined.stopped and joined.vectors:
+            self._upkeep.bring_up(joined.space_id)
+        return joined
+
+    def sources(self, more: Sequence[str | Path] = ()) -> list[str]:
+        """Return names or .json files of the spaces that this library listens in, `more` behind them.
+
+        Raises `UnknownSpace` when none of its own is installed as it was, and none is named.
+        """
+        return sources_of(ears(self._store), [str(name) for name in more])
+
+    def default_space(self) -> str:
+        """Return the space that is searched in when none is named: the library's first, by name or file."""
+        snapshot = self._catalogue.snapshot()
+        own = opened(ears_of(snapshot.settings, snapshot.space_ids))
+        return own[0] if own else new_library_space()
 
     def tune(self, recall: float = 0.95, *, space: str | None = None) -> IndexInfo:
         """Find the cheapest index that gives this recall on the library's own sounds; build and keep it.
@@ -155,7 +212,7 @@ class Library:
         is asked for here holds for every later index of the space. Raises as `search`, and `LibraryBusy`
         while another process builds that index.
         """
-        space_id = space_named(space or DEFAULT_SPACES[0]).id
+        space_id = space_named(space or self.default_space()).id
         self._view(space_id)
         return self._upkeep.tune(space_id, recall)
 
@@ -184,7 +241,7 @@ class Library:
         Raises `NotFound` for a path or id that is not there or an empty library, `DecodeError` for a file
         that gives no sound, `QueryError` for silence, `UnknownSpace`, `InputError`.
         """
-        weights = weights_of(space)
+        weights = weights_of(space if space is not None and space != "" else self.default_space())
         chosen = [self._chosen(name) for name in weights]
         snapshot, _ = self._view(chosen[0].id)
         for other in chosen[1:]:
@@ -212,8 +269,8 @@ class Library:
 
     def heard(self, query: object, space: str | None = None) -> tuple[Look, list[Part]]:
         """Return the parts of a query as one space hears them, and the library as it is then; as `search`."""
-        chosen = self._chosen(space or DEFAULT_SPACES[0])
-        look = self.look(space)
+        space = space or self.default_space()
+        chosen, look = self._chosen(space), self.look(space)
         return look, [
             self._listener.parts(item, [chosen], look.snapshot)[0] for item in as_items(query)
         ]
@@ -232,7 +289,7 @@ class Library:
             return snapshot, snapshot.spaces[space_id]
         if not snapshot.alive.any():
             raise NotFound(
-                f"the library at '{self.path}' is empty",
+                f"the library at '{self.where}' is empty",
                 "sounds to search",
                 "run `soundkin index FOLDER` first",
             )
@@ -240,7 +297,7 @@ class Library:
         raise UnknownSpace(
             f"this library has no vectors of the space {space_id}",
             f"one of {', '.join(snapshot.space_ids)}",
-            f"run `soundkin index FOLDER --space {name}` first",
+            f"run `soundkin spaces add {name}` first",
         )
 
     # -- looking ------------------------------------------------------------------------------------
@@ -274,15 +331,22 @@ class Library:
         return listing.peaks_of(self._store, sound_id)
 
     def locate(self, sound_id: str) -> Path:
-        """Return where a sound can be opened now. Raises `NotFound`, or `Offline` when it is known only."""
+        """Return the file of a sound. Raises `NotFound`, or `Offline` when none can be opened here now."""
         return listing.located(self._catalogue.snapshot(), sound_id)
+
+    def source(self, sound_id: str) -> bytes:
+        """Return where a sound can be read now: the raw path of a file, or an address in a bucket.
+
+        Raises `NotFound`, or `Offline` when it is known only.
+        """
+        return listing.source_of(self._catalogue.snapshot(), sound_id)
 
     def slice_wav(self, sound_id: str, start_s: float, end_s: float) -> bytes:
         """Return a range of a sound as a WAV file, to the frame, at its own rate, channels and depth.
 
         Raises `NotFound`, `Offline`, and `DecodeError` for a file that is no longer what it was.
         """
-        return self._listener.slice_wav(self.locate(sound_id), start_s, end_s)
+        return self._listener.slice_wav(self.source(sound_id), start_s, end_s)
 
     def failures(self) -> list[Failure]:
         """List the ledger: every file that is not in the library, and why."""
@@ -292,7 +356,7 @@ class Library:
         """Count what the library holds."""
         store, counts = self._store, self._counter.counts()
         return LibraryInfo(
-            path=str(self.path),
+            path=self.where,
             format=FORMAT,
             library_id=store.library_id,
             sounds=counts.sounds,
@@ -305,18 +369,26 @@ class Library:
             tags=counts.tags,
             indexing=store.is_indexing(),
             disk_bytes=counts.disk_bytes,
-            spaces=tuple(self._space_info(space_id) for space_id in store.spaces()),
+            spaces=self._space_infos(),
             roots=tuple(self.roots()),
         )
 
-    def _space_info(self, space_id: str) -> SpaceInfo:
+    def _space_infos(self) -> tuple[SpaceInfo, ...]:
+        """Describe the spaces of the library, the one that is searched in first of all."""
+        held = self._store.spaces()
+        own = [ear for ear in ears(self._store) if ear.id in held]
+        first = next((ear.id for ear in own if opened([ear])), "")
+        own.sort(key=lambda ear: ear.id != first)
+        return tuple(self._space_info(ear, default=ear.id == first) for ear in own)
+
+    def _space_info(self, ear: Ear, *, default: bool) -> SpaceInfo:
         """Describe one space of the library."""
-        name = space_id.rpartition("-")[0]
+        space_id, name = ear.id, ear.id.rpartition("-")[0]
         table = self._store.table(vectors_table(space_id))
         borders: Borders = (0.0, 0.0, 0.0)
         calibrated = False
         try:
-            space = space_named(name)
+            space = space_named(ear.source)
         except SpaceError:
             space = None
         if space is not None and space.id == space_id:
@@ -324,7 +396,7 @@ class Library:
         dim = int(table.schema.field("vector").type.list_size)
         n = int(table.count_rows())
         index = self._upkeep.info(space_id, n, dim)
-        return SpaceInfo(name, space_id, dim, n, index.kind, borders, calibrated, index)
+        return SpaceInfo(name, space_id, dim, n, index.kind, borders, calibrated, index, default)
 
     # -- tags ---------------------------------------------------------------------------------------
 
@@ -472,12 +544,17 @@ class Library:
         return listing.table_of(self._store, table)
 
 
-def library_path(path: str | Path | None) -> Path:
-    """Return the library's folder: the one given, else SOUNDKIN_LIBRARY, else the user's data folder."""
+def library_path(path: str | Path | None) -> str | Path:
+    """Return where the library is: as given, else SOUNDKIN_LIBRARY, else the user's data folder.
+
+    An address in a bucket stays text, as in "s3://bucket/library".
+    """
     if path is None:
         path = os.environ.get("SOUNDKIN_LIBRARY") or None
     if path is None:
         from platformdirs import user_data_path
 
         return user_data_path("soundkin", appauthor=False) / "library"
+    if is_address(path) or str(path).startswith("file://"):
+        return str(path)
     return Path(path).expanduser().absolute()

@@ -168,9 +168,9 @@ class Space:
         """
         vectors, at = self._embed_parts(parts), 0
         done = [np.empty((len(p.rows) + len(p.full_rows), self.dim), np.float32) for p in parts]
-        for rows_of in (lambda part: part.rows, lambda part: part.full_rows):
+        for name in ("rows", "full_rows"):
             for part, out in zip(parts, done, strict=True):
-                rows = rows_of(part)
+                rows: Ints = getattr(part, name)
                 out[rows] = vectors[at : at + len(rows)]
                 at += len(rows)
         return done
@@ -298,6 +298,10 @@ def load_space(name: str | Path) -> Space:
             from soundkin.space_onnx import onnx_space  # noqa: PLC0415 - it builds on this file
 
             return onnx_space(settings, path.parent)
+        if settings["head"].get("kind") == "graph":
+            from soundkin.space_graph import graph_space  # noqa: PLC0415 - as above
+
+            return graph_space(settings, path.parent)
         return _from_settings(settings)
     except (ValueError, KeyError, TypeError) as error:
         raise SpaceError(

@@ -21,8 +21,9 @@ def data_dir() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_spaces(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Nobody's own spaces are seen or touched."""
+    """Nobody's own spaces are seen or touched; new libraries listen in the space that costs least."""
     os.environ["SOUNDKIN_SPACES"] = str(tmp_path_factory.mktemp("spaces"))
+    os.environ["SOUNDKIN_DEFAULT_SPACE"] = "mfcc"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -347,7 +347,9 @@ def test_ctrl_c_leaves_a_library_that_goes_on(
         soundfile.write(folder / f"{i:03}.wav", rng.normal(0, 0.1, 30_000), 8_000)
     library = tmp_path / "library"
     process = _start("index", folder, "--jobs", "1", library=library)
-    time.sleep(2.5)
+    while process.poll() is None and not library.exists():  # from then on it listens to signals
+        time.sleep(0.05)
+    time.sleep(1.5)
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=60)
     assert "Traceback" not in error

@@ -113,7 +113,7 @@ def test_by_name_from_the_command_line(tmp_path, capsys, shelf):
     assert run("spaces", "add", written(tmp_path / "a"), "--json") == 0
     assert json.loads(capsys.readouterr().out)["name"] == "mine"
     assert run("search", query, "--space", "mine") == 4
-    assert "run `soundkin index FOLDER --space mine` first" in capsys.readouterr().err
+    assert "run `soundkin spaces add mine` first" in capsys.readouterr().err
     assert run("index", tmp_path / "sounds", "--space", "mine") == 0
     capsys.readouterr()
     assert run("search", query, "--space", "mine", "--json") == 0

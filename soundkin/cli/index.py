@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from soundkin.bucket import is_address
 from soundkin.cli.app import app
 from soundkin.cli.options import (
     AsJson,
+    Jobs,
     LibraryPath,
 )
 from soundkin.cli.printing import print_json
@@ -30,13 +32,14 @@ if TYPE_CHECKING:
 @app.command("index")
 def index_command(
     folders: Annotated[
-        list[Path] | None, typer.Argument(help="Folders with sounds.", metavar="FOLDER...")
+        list[str] | None,
+        typer.Argument(
+            help="Folders with sounds, or addresses in a bucket (s3://, gs://, az://).",
+            metavar="FOLDER...",
+        ),
     ] = None,
     library: LibraryPath = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", help="Processes that decode.", show_default="one a core"),
-    ] = None,
+    jobs: Jobs = None,
     watch: Annotated[bool, typer.Option("--watch", help="Go on watching for changes.")] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try the failed files again.")
@@ -50,7 +53,12 @@ def index_command(
     ] = 60.0,
     space: Annotated[
         list[str] | None,
-        typer.Option("--space", help="Listen in this space too (a .json file); repeatable."),
+        typer.Option(
+            "--space",
+            "--spaces",
+            help="Listen in these spaces (names or .json files), as in sound,voice; repeatable.",
+            show_default="those of the library; of a new one, sound",
+        ),
     ] = None,
     tune: Annotated[
         float | None,
@@ -67,20 +75,25 @@ def index_command(
     Sounds are found by content: moving, renaming and retagging them costs nothing. Nothing is written
     beside your files. Ctrl-C is safe at any moment; the same command goes on where it stopped.
     """
-    from soundkin.chosen import DEFAULT_SPACES
     from soundkin.facade import Library
 
     folders = folders or []
     if not folders and tune is None:
         raise InputError("no folder", "at least one FOLDER", "name the folder with your sounds")
-    spaces = [*DEFAULT_SPACES, *(name for name in space or [] if name not in DEFAULT_SPACES)]
-    with Library.open(library) as opened, _stoppable() as stopped:
+    if watch and any(is_address(folder) for folder in folders):
+        raise InputError(
+            "--watch with an address in a bucket",
+            "folders: a bucket does not tell when something changes",
+            "run the command again now and then; what is known costs one list",
+        )
+    named = [name for text in space or [] for name in _names(text)]
+    with Library.open(library) as opened, stoppable() as stopped:
 
-        def run(folder: Path) -> IndexReport:
-            with _progress(quiet=as_json) as show:
+        def run(folder: str) -> IndexReport:
+            with progress_bar(quiet=as_json) as show:
                 return opened.add(
                     folder,
-                    spaces=spaces,
+                    spaces=named,
                     jobs=jobs,
                     retry_failed=retry_failed,
                     dry_run=dry_run,
@@ -91,14 +104,19 @@ def index_command(
 
         for folder in folders:
             report = run(folder)
-            _show_report(report, folder, as_json=as_json)
+            show_report(report, folder, as_json=as_json)
             if report.stopped:
                 raise typer.Exit(130)
         if tune is not None:
-            for name in spaces:
+            for name in opened.sources(named):
                 _show_index(name, opened.tune(tune, space=name), as_json=as_json)
         if watch and folders and not dry_run:
             _watch(folders, run, stopped, as_json=as_json)
+
+
+def _names(text: str) -> list[str]:
+    """Return the spaces in one --space: a file, or names with commas between them."""
+    return [text] if text.endswith(".json") else [name for name in text.split(",") if name]
 
 
 def _show_index(name: str, index: IndexInfo, *, as_json: bool) -> None:
@@ -110,8 +128,8 @@ def _show_index(name: str, index: IndexInfo, *, as_json: bool) -> None:
 
 
 def _watch(
-    folders: Sequence[Path],
-    run: Callable[[Path], IndexReport],
+    folders: Sequence[str],
+    run: Callable[[str], IndexReport],
     stopped: threading.Event,
     *,
     as_json: bool,
@@ -135,14 +153,14 @@ def _watch(
         paths = [Path(path) for _, path in changes]
         for folder in folders:
             if any(
-                path.is_relative_to(folder.resolve()) or path.is_relative_to(folder)
+                path.is_relative_to(Path(folder).resolve()) or path.is_relative_to(folder)
                 for path in paths
             ):
-                _show_report(run(folder), folder, as_json=as_json)
+                show_report(run(folder), folder, as_json=as_json)
 
 
 @contextmanager
-def _stoppable() -> Iterator[threading.Event]:
+def stoppable() -> Iterator[threading.Event]:
     """Turn the first Ctrl-C into a request to stop cleanly; a second one stops at once."""
     stopped = threading.Event()
 
@@ -159,7 +177,7 @@ def _stoppable() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+def progress_bar(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     """Show a line with files done, rate, time left and failures on the error stream."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -195,7 +213,7 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
-def _show_report(report: IndexReport, folder: Path, *, as_json: bool) -> None:
+def show_report(report: IndexReport, folder: str | Path, *, as_json: bool) -> None:
     """Print what a run did."""
     if as_json:
         print_json({"folder": str(folder), **asdict(report)})

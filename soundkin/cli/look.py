@@ -47,6 +47,7 @@ def info(library: LibraryPath = None, as_json: AsJson = False) -> None:
         typer.echo(
             f"space      {space.space_id}: {space.vectors} vectors of {space.dim}, index {space.index}; "
             f"near-identical / close / related up to {borders} ({how})"
+            + ("; searched in first" if space.default else "")
         )
         typer.echo(f"index      {space.indexed.kind}: {space.indexed.why}; {space.indexed.said}")
     for root in held.roots:

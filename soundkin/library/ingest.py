@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from soundkin.audio.decode import AUDIO_SUFFIXES, byte_hash
+from soundkin.bucket import is_address, whole
 from soundkin.errors import DecodeError, InputError, NotFound, Offline
 from soundkin.library.bands import measure_borders
 from soundkin.library.catchup import entries_of, lacking
 from soundkin.library.knowledge import TRIED_AGAIN, known_of
+from soundkin.library.listening import remember
 from soundkin.library.progress import IndexReport, Progress
 from soundkin.library.roots import Claim, claimed, find
 from soundkin.library.rows import ledger_rows, place_rows, write_sounds, write_vectors
@@ -112,8 +114,13 @@ def index_folder(
 
 
 def _checked(folder: Path | str | bytes) -> bytes:
-    """Return an existing, readable folder as an absolute raw path."""
-    raw = os.path.realpath(os.fsencode(folder))
+    """Return an existing, readable folder as an absolute raw path; an address as it is."""
+    raw = whole(folder)
+    if is_address(raw):
+        from soundkin.library.scan_bucket import demand_something
+
+        demand_something(raw)
+        return raw
     name = display(raw)
     if not os.path.exists(raw):
         raise NotFound(f"there is nothing at '{name}'", "a folder with sounds", "check the path")
@@ -149,6 +156,7 @@ class _Run:
     lacking: dict[str, tuple[str, ...]] = field(default_factory=dict)
     ledger: set[bytes] = field(default_factory=set)
     mounts: set[bytes] | None = None
+    hashes: dict[bytes, str] = field(default_factory=dict)
     commits: int = 0
     started: float = field(default_factory=time.monotonic)
     committed_at: float = field(default_factory=time.monotonic)
@@ -170,6 +178,7 @@ class _Run:
         total = 0
         with Workers(self.jobs, self.spaces, timeout_s=self.timeout_s) as workers:
             try:
+                remember(self.store, self.spaces, self.space_ids)
                 listing = self._listing()
                 plan = self._plan(listing, retry_failed=retry_failed)
                 self._settle(plan, listing)
@@ -192,7 +201,13 @@ class _Run:
         self._tell("scan")
         key = f"mounts:{self.root_id}"
         mounts = {os.fsencode(name) for name in self.store.setting(key) or []}
-        listing = scan(self.root, AUDIO_SUFFIXES, below=self.below, mounts=mounts)
+        if is_address(self.root):
+            from soundkin.library.scan_bucket import scan_bucket
+
+            listing = scan_bucket(self.root, AUDIO_SUFFIXES, below=self.below)
+        else:
+            listing = scan(self.root, AUDIO_SUFFIXES, below=self.below, mounts=mounts)
+        self.hashes = listing.hashes
         elsewhere = {m for m in mounts if self.below and not is_below(m, [self.below])}
         self.mounts = None if listing.mounts | elsewhere == mounts else listing.mounts | elsewhere
         self.report.found = len(listing.entries) + len(listing.odd)
@@ -230,6 +245,8 @@ class _Run:
         """Hash a file of the listing; None when it cannot be read."""
         if self.stop():
             raise _Stopped
+        if path in self.hashes:
+            return self.hashes[path]
         if time.monotonic() - self.told_at > TELL_S:
             self._tell("scan", path=display(path))
         try:

@@ -88,7 +88,10 @@ class IndexInfo:
 
 @dataclass(frozen=True, slots=True)
 class SpaceInfo:
-    """One space of the library; borders: see :mod:`soundkin.library.calibrate`. index: its kind."""
+    """One space of the library; borders: see :mod:`soundkin.library.calibrate`. index: its kind.
+
+    default: whether it is the one that is searched in when none is named.
+    """
 
     name: str
     space_id: str
@@ -98,6 +101,7 @@ class SpaceInfo:
     borders: tuple[float, float, float]
     calibrated: bool
     indexed: IndexInfo
+    default: bool
 
 
 @dataclass(frozen=True, slots=True)
