@@ -27,11 +27,11 @@ class ConvNet(nn.Module):
     """(n, bands, frames) -> (n, dim); 56 MFLOP for 64 bands x 78 frames with the usual widths.
 
     `widths`: channels of the convolutions, four and more; `bands` of the input; `taps`: after which
-    convolutions, counted from 0, mean and maximum over time of every channel at every row are taken
-    (default: the last; of several each is brought to length one); `fixed`: the first convolution
-    keeps the weights that it began with, which a third of the time of a training goes into
-    otherwise; `dim`: a last linear layer to that length (default: none). Frames are expected near
-    0..1 with 0 for silence.
+    convolutions, counted from 0, or from the end by -1, mean and maximum over time of every channel
+    at every row are taken (default: the last; of several each is brought to length one); `fixed`:
+    the first convolution keeps the weights that it began with, which otherwise takes a third of a
+    training's time; `dim`: a last linear layer to that length (default: none). Frames are expected
+    near 0..1 with 0 for silence.
 
     Examples
     --------
@@ -56,7 +56,7 @@ class ConvNet(nn.Module):
         pools = [*POOLS, *[(1, 1)] * (len(widths) - len(POOLS))]
         blocks = [_block(a, b, p) for a, b, p in zip(before, widths, pools, strict=True)]
         self.layers = nn.Sequential(*blocks)
-        self.taps = taps or (len(widths) - 1,)
+        self.taps = sorted(tap % len(widths) for tap in taps or (-1,))
         self.fixed = fixed
         if fixed:
             self.layers[0].requires_grad_(False)

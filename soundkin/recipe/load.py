@@ -142,6 +142,8 @@ def _check(recipe: Recipe) -> None:
     _within("data.delta", data.delta, 0, 1)
     _within("data.deltas", data.deltas[0], min(1e-3, data.deltas[1]), data.deltas[1])
     _within("data.deltas", data.deltas[1], data.deltas[0], 1)
+    for share in data.shares:
+        _within("data.shares", share, 0, 100)
     _within("data.spare_s", data.spare_s, 0, 10)
     _within("data.layers", data.layers, 0, 1)
     _within("data.shorten", data.shorten, 0, 1)
@@ -152,7 +154,7 @@ def _check(recipe: Recipe) -> None:
     _within("deform.stretch", deform.stretch[0], 0.2, deform.stretch[1])
     _within("deform.stretch", deform.stretch[1], deform.stretch[0], 5)
     for tap in recipe.encoder.taps:
-        _within("encoder.taps", tap, 0, len(recipe.encoder.widths) - 1)
+        _within("encoder.taps", tap, -len(recipe.encoder.widths), len(recipe.encoder.widths) - 1)
     _within("run.batch", run.batch, 2, 1e6)
     _within("run.steps", run.steps, 1, 1e9)
     _within("run.log_steps", run.log_steps, 1, 1e9)

@@ -15,9 +15,10 @@ class Data:
     `source`: "synth" draws it fresh, "folder" reads windows of recordings; `rate_hz`; `window` in
     samples. For synth: `patch`, `delta` 0 to 1, `prior`; `patches`: several in even shares instead
     (one named twice has two); `deltas`: each pair's own between two bounds, evenly by logarithm
-    ((0, 0): `delta` for all); `spare_s`: so much more is rendered, and each view cut anywhere in
-    it; `layers`: share of pairs over another pair, 3 to 18 dB down; `shorten`: share of the views
-    that end early. For folders: `cache_gb`, the most that decoded sound may take on disk.
+    ((0, 0): `delta` for all); `shares`: how much of their delta pitch, timbre and envelope go;
+    `spare_s`: so much more is rendered, and each view cut anywhere in it; `layers`: share of pairs
+    over another pair, 3 to 18 dB down; `shorten`: share of the views that end early. For folders:
+    `cache_gb`, the most that decoded sound may take on disk.
     """
 
     source: Literal["synth", "folder"] = "folder"
@@ -28,6 +29,7 @@ class Data:
     prior: Literal["uniform-human", "uniform-unit"] = "uniform-human"
     patches: tuple[str, ...] = ()
     deltas: Range = (0.0, 0.0)
+    shares: tuple[float, float, float] = (1.0, 1.0, 1.0)
     spare_s: float = 0.0
     layers: float = 0.0
     shorten: float = 0.0

@@ -25,6 +25,7 @@ from soundkin.augment.waveform import (
     room,
 )
 from soundkin.synth.doppelganger import pairs
+from soundkin.synth.parameters import GROUPS
 from soundkin.synth.patches import make_patch
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from soundkin.recipe.settings import Data, Deform, Range, Recipe
     from soundkin.recipe.sounds import Sounds
+    from soundkin.synth.patches import Patch
 
 REDRAWS = 8
 """How often a silent window is drawn again."""
@@ -84,8 +86,18 @@ def _rendered(data: Data, name: str, n: int, generator: Generator) -> tuple[Tens
     if data.deltas != (0, 0):
         low, high = (math.log(bound) for bound in data.deltas)
         delta = torch.exp(low + (high - low) * torch.rand(n, 1, generator=generator))
+    if data.shares != (1, 1, 1):
+        delta = (delta * _shares(patch, data.shares)).clamp(max=1.0)
     made = pairs(patch, n, delta=delta, prior=data.prior, generator=generator)
     return made.a, made.b
+
+
+def _shares(patch: Patch, shares: tuple[float, float, float]) -> Tensor:
+    """How much of a delta each parameter of the patch goes: (parameters,)."""
+    steps = torch.empty(len(patch.table))
+    for group, share in zip(GROUPS, shares, strict=True):
+        steps[patch.table.in_group(group)] = share
+    return steps
 
 
 def _anywhere(x: Tensor, window: int, generator: Generator) -> Tensor:

@@ -8,11 +8,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import soundkin.recipe.views as views_module
 from soundkin.recipe.assemble import without_content, without_voice
 from soundkin.recipe.load import load_recipe
 from soundkin.recipe.settings import Scramble
 from soundkin.recipe.sounds import Sounds
 from soundkin.recipe.views import draw_views
+from soundkin.synth.doppelganger import pairs
 
 RATE = 16_000
 
@@ -183,6 +185,24 @@ def test_pairs_of_several_patches_with_a_delta_each():
 
     assert gap(near) < 0.8 * gap(wide)
     assert draw(mixed(*PLAIN), None).a.equal(draw(mixed(*PLAIN), None).a)
+
+
+def test_each_group_of_knobs_goes_its_share_of_a_delta(monkeypatch):
+    seen = []
+
+    def told(patch, n, **how):
+        seen.append((patch, how["delta"]))
+        return pairs(patch, n, **how)
+
+    monkeypatch.setattr(views_module, "pairs", told)
+    deltas = "data.deltas=[0.1, 0.4]"
+    draw(mixed(*PLAIN, deltas, "data.shares=[2.0, 1.0, 0.0]"), None)
+    draw(mixed(*PLAIN, deltas, "data.shares=[1.0, 1.0, 1.0]"), None)
+    (patch, steps), (_, plain) = seen[0], seen[len(seen) // 2]
+    for group, share in (("pitch", 2), ("timbre", 1), ("envelope", 0)):
+        own = steps[:, patch.table.in_group(group)]
+        torch.testing.assert_close(own, (share * plain).clamp(max=1).expand_as(own))
+    assert 0.1 <= plain.min() < plain.max() <= 0.4
 
 
 def test_views_are_cut_anywhere_in_what_is_spare():
