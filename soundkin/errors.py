@@ -11,6 +11,7 @@
     ├── DecodeError               exit code 3, HTTP 422   a file that gives no usable sound; has a `reason`
     ├── SpaceError                exit code 4, HTTP 409   two spaces mixed up
     │   └── UnknownSpace          exit code 4, HTTP 404   a space that is not installed
+    ├── SourceError               exit code 8, HTTP 502   a source on the web that cannot be read
     └── LibraryError              exit code 5, HTTP 500
         ├── LibraryFormatError    exit code 5, HTTP 500   written by a newer Soundkin, or not a library
         ├── LibraryBusy           exit code 6, HTTP 409   another indexer holds the folder
@@ -142,6 +143,14 @@ class UnknownSpace(SpaceError):
 
     code = "unknown-space"
     http_status = 404
+
+
+class SourceError(SoundkinError):
+    """A source on the web that cannot be read."""
+
+    code = "source"
+    exit_code = 8
+    http_status = 502
 
 
 class LibraryError(SoundkinError):

@@ -22,6 +22,7 @@ from soundkin.cli import (  # noqa: F401 - each adds its commands
     report,
     reproduce,
     search,
+    sources,
     spaces,
     suggest,
     tags,

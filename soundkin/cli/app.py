@@ -26,6 +26,11 @@ notes_app = typer.Typer(
     help="List notes, write one on a sound, take one away, import and export.",
     invoke_without_command=True,
 )
+sources_app = typer.Typer(
+    help="List the sources on the web that sounds came from; say whom one is from.",
+    invoke_without_command=True,
+)
+app.add_typer(sources_app, name="sources")
 app.add_typer(notes_app, name="notes")
 app.add_typer(tags_app, name="tags")
 app.add_typer(roots_app, name="roots")

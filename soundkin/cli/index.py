@@ -20,6 +20,7 @@ from soundkin.cli.options import (
     LibraryPath,
 )
 from soundkin.cli.printing import print_json
+from soundkin.cli.sources import Into, Keep, Sources, gather
 from soundkin.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,6 +69,9 @@ def index_command(
             show_default=False,
         ),
     ] = None,
+    source: Sources = None,
+    keep: Keep = "audio",
+    into: Into = None,
     as_json: AsJson = False,
 ) -> None:
     """Listen to folders and remember their sounds; a second run does only what is new.
@@ -78,7 +82,7 @@ def index_command(
     from soundkin.facade import Library
 
     folders = folders or []
-    if not folders and tune is None:
+    if not folders and not source and tune is None:
         raise InputError("no folder", "at least one FOLDER", "name the folder with your sounds")
     if watch and any(is_address(folder) for folder in folders):
         raise InputError(
@@ -107,6 +111,19 @@ def index_command(
             show_report(report, folder, as_json=as_json)
             if report.stopped:
                 raise typer.Exit(130)
+        gather(
+            opened,
+            source or [],
+            as_json=as_json,
+            keep=keep,
+            into=into,
+            spaces=named,
+            jobs=jobs,
+            retry_failed=retry_failed,
+            dry_run=dry_run,
+            timeout_s=timeout_s,
+            stop=stopped.is_set,
+        )
         if tune is not None:
             for name in opened.sources(named):
                 _show_index(name, opened.tune(tune, space=name), as_json=as_json)

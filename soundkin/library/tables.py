@@ -70,6 +70,32 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("made_at", _TIME),
         ]
     ),
+    "origins": pa.schema(
+        [
+            ("source", pa.string()),
+            ("item_id", pa.string()),
+            ("state", pa.string()),
+            ("sound_id", pa.string()),
+            ("root_id", pa.string()),
+            ("path", pa.binary()),
+            ("keep", pa.string()),
+            ("url", pa.string()),
+            ("final_url", pa.string()),
+            ("named", pa.bool_()),
+            ("page", pa.string()),
+            ("title", pa.string()),
+            ("author", pa.string()),
+            ("licence", pa.string()),
+            ("version", pa.string()),
+            ("etag", pa.string()),
+            ("modified", pa.string()),
+            ("media_type", pa.string()),
+            ("size", pa.int64()),
+            ("reason", pa.string()),
+            ("message", pa.string()),
+            ("seen_at", _TIME),
+        ]
+    ),
     "failures": pa.schema(
         [
             ("root_id", pa.string()),
@@ -102,6 +128,7 @@ KEYS = {
     "settings": ["key"],
     "tags": ["sound_id", "tag"],
     "notes": ["note_id"],
+    "origins": ["source", "item_id"],
 }
 """What makes a row of an upserted table the same row."""
 

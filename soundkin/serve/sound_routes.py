@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from soundkin.bucket import is_address
-from soundkin.errors import InputError, NotFound, TooLarge
+from soundkin.errors import InputError, NotFound, Offline, TooLarge
 from soundkin.facade import Scope
 from soundkin.library.views import Sound
 from soundkin.serve.models import (
@@ -26,6 +26,7 @@ from soundkin.serve.models import (
     TagsOut,
     displayable,
 )
+from soundkin.serve.origin_routes import from_origin
 from soundkin.serve.streaming import from_bucket
 from soundkin.serve.wiring import Lib, SoundId
 
@@ -108,11 +109,17 @@ def peaks_of(sound_id: SoundId, library: Lib) -> Response:
     responses={200: {"content": {"audio/*": {}}}, 206: {"content": {"audio/*": {}}}},
 )
 def audio_of(sound_id: SoundId, library: Lib, request: Request) -> Response:
-    """Return the original file; byte ranges, If-Range and HEAD are answered."""
+    """Return the original file; byte ranges, If-Range and HEAD are answered.
+
+    A sound of the web that is not kept here comes from its origin.
+    """
     sound = library.sound(sound_id)
     media_type = MEDIA_TYPES.get(sound.format, "application/octet-stream")
     headers = {"Content-Disposition": disposition("inline", sound.name)}
-    source = library.source(sound_id)
+    try:
+        source = library.source(sound_id)
+    except Offline:
+        return from_origin(library, sound_id, request, media_type, headers)
     if is_address(source):
         return from_bucket(source, request, media_type, headers)
     path = Path(os.fsdecode(source))
