@@ -295,6 +295,18 @@ export interface NotePage {
   next: string | null;
 }
 
+/** Where a sound came from, and whom to thank. */
+export interface OriginOut {
+  source: string;
+  item_id: string;
+  url: string;
+  page: string;
+  title: string;
+  author: string;
+  licence: string;
+  keep: string;
+}
+
 /** What was found, what was expected, what to do; `message` is all three as one sentence. */
 export interface Problem {
   code: string;
@@ -442,6 +454,14 @@ export interface SoundPage {
 /** Sounds of a group. */
 export interface SoundsIn {
   sound_ids: string[];
+}
+
+/** A source of the library: how many of its items are sounds here, and how many failed. */
+export interface SourceOut {
+  source: string;
+  sounds: number;
+  failed: number;
+  keep: string;
 }
 
 /** One space of the library and how it is searched. */
