@@ -48,6 +48,9 @@ def evaluate(
         Path | None,
         typer.Option("--pictures", help="Folder for the curves of locality, as SVG."),
     ] = None,
+    mlp: Annotated[
+        bool, typer.Option("--mlp", help="Ask HEAR's probe with hidden layers too; slow.")
+    ] = False,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Processes.", show_default="one a core")
     ] = None,
@@ -59,7 +62,8 @@ def evaluate(
     """Judge spaces by labelled sound: 1-NN, mAP, linear probe, geometry, with intervals.
 
     FOLDER holds labels.csv (a column path, then labels), or is laid out as ESC-50, UrbanSound8K,
-    NSynth, a HEAR task or LibriSpeech; or holds such folders. Three baselines always stand beside:
+    NSynth, a HEAR task, LibriSpeech, VIVAE, CREMA-D, FSD50K, the Vocal Imitation Set or LibriCount; or
+    holds such folders. Three baselines always stand beside:
     mfcc, log-mel statistics, and each network with random weights.
     """
     from platformdirs import user_cache_path
@@ -79,7 +83,9 @@ def evaluate(
     names = [*(installed_spaces() if all_spaces else []), *(space or [])]
     subjects = subjects_of(names, hear=hear or [], onnx=onnx or [], twins=cache / "random")
     with _progress(quiet=as_json) as show:
-        table = measure(sets, subjects, cache=None if fresh else cache, jobs=jobs, on_progress=show)
+        table = measure(
+            sets, subjects, cache=None if fresh else cache, jobs=jobs, mlp=mlp, on_progress=show
+        )
     text = as_markdown(table)
     if out is not None:
         out.write_text(text, encoding="utf-8")

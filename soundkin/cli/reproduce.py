@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def reproduce(
-    name: Annotated[
-        str, typer.Argument(help="doppelganger, locality, autodecompose or cochlea.")
-    ],
+    name: Annotated[str, typer.Argument(help="doppelganger, locality, autodecompose or cochlea.")],
     data: Annotated[
         Path | None,
         typer.Option("--data", envvar="SOUNDKIN_DATA", help="Folder of labelled sets."),
@@ -100,8 +98,8 @@ def _show(name: str, cells: list[tuple[str, bool]], left_s: float, *, as_json: b
         return
     for cell, done in cells:
         typer.echo(f"{'done ' if done else 'to do'}  {cell}")
-    done = sum(is_done for _, is_done in cells)
-    typer.echo(f"{done} of {len(cells)} cells done, {_time(left_s)} left.")
+    n_done = sum(is_done for _, is_done in cells)
+    typer.echo(f"{n_done} of {len(cells)} cells done, {_time(left_s)} left.")
 
 
 def _time(seconds: float) -> str:

@@ -164,7 +164,7 @@ def _by_groups(
     _, of = np.unique(np.asarray(groups)[there], return_inverse=True)
     if not FEWEST_GROUPS <= of.max() + 1 < len(bottom):
         return top, bottom, "clip"
-    summed = np.stack([np.bincount(of, row) for row in top])
+    summed = np.stack([np.bincount(of, row).astype(np.float64) for row in top])
     return summed, np.bincount(of, bottom).astype(np.float64), "group"
 
 
@@ -176,7 +176,8 @@ def _drawn(top: Doubles, bottom: Doubles, draws: int, seed: int, *, stream: int 
     )
     sums = ((trained / len(top)) @ top * clips).sum(axis=1)
     lengths = clips @ bottom
-    return np.divide(sums, lengths, out=np.full(draws, np.nan), where=lengths > 0)
+    found: Doubles = np.divide(sums, lengths, out=np.full(draws, np.nan), where=lengths > 0)
+    return found
 
 
 def draw_weights(n: int, draws: int, seed: int) -> Doubles:

@@ -86,7 +86,7 @@ def onsets(magnitude: Doubles, rate_hz: int) -> npt.NDArray[np.int64]:
     near = max(1, round(APART_S * rate_hz / HOP))
     wide = 4 * near
     padded = np.pad(flux, wide, mode="constant")
-    found = []
+    found: list[int] = []
     for i, value in enumerate(flux):
         at = i + wide
         peak = value == padded[at - near : at + near + 1].max()

@@ -64,6 +64,7 @@ def as_markdown(table: Table) -> str:
 def _lines_markdown(table_lines: Sequence[Line]) -> list[str]:
     """The main table."""
     rows = []
+    asked_mlp = any(line.mlp is not None for line in table_lines)
     for line in table_lines:
         rivals = [one for one in table_lines if (one.set, one.label) == (line.set, line.label)]
         cells = []
@@ -71,9 +72,12 @@ def _lines_markdown(table_lines: Sequence[Line]) -> list[str]:
             here: Interval = getattr(line, name)
             best = max(getattr(one, name).value for one in rivals)
             cells.append(f"**{here}**" if here.value == best else str(here))
+        if asked_mlp:
+            cells.append("" if line.mlp is None else str(line.mlp))
         about = f"{line.set}, {line.label} ({line.group} apart)"
         rows.append([about, f"{line.clips} / {line.classes}", line.subject, *cells])
     head = ["set, label", "clips / classes", "space", *MEASURES.values()]
+    head += ["MLP"] if asked_mlp else []
     return markdown_rows(head, rows)
 
 

@@ -8,7 +8,7 @@ up to five group folds, C of 0.001, 0.01, 0.1 chosen on the next fold, refitted 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from soundkin.evaluate.geometry import (
 )
 from soundkin.evaluate.intervals import Interval, bootstrap_mean, paired_difference
 from soundkin.evaluate.locality import locality
+from soundkin.evaluate.mlp import mlp_probe
 from soundkin.evaluate.probe import group_folds, linear_probe
 from soundkin.evaluate.retrieval import retrieval
 
@@ -45,7 +46,7 @@ LOCAL_KS = (1, 5, 10, 20, 50, 100)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One space on one task."""
+    """One space on one task; `mlp` is HEAR's probe, None where it was not asked."""
 
     set: str
     label: str
@@ -57,6 +58,7 @@ class Line:
     first: Interval
     precision: Interval
     linear: Interval
+    mlp: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +131,13 @@ def evaluate(
     cache: Path | None = None,
     jobs: int | None = None,
     seed: int = 0,
+    mlp: bool = False,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Table:
     """Put every task of every set to every subject.
 
-    `cache`, `jobs` as :func:`soundkin.evaluate.embed.embed_clips`; `on_progress(set, done, all)`.
+    `mlp`: ask HEAR's probe too, a matter of minutes. `cache`, `jobs` as
+    :func:`soundkin.evaluate.embed.embed_clips`; `on_progress(set, done, all)`.
     Raises InputError for sets without tasks.
     """
     measured: list[Line] = []
@@ -150,7 +154,10 @@ def evaluate(
         for task in clips.tasks:
             part = asked(clips, task)
             answers = {s.id: answer(vectors[s.id][part.rows], part, seed) for s in subjects}
-            measured += [_line(clips, task, part, s, answers[s.id]) for s in subjects]
+            for s in subjects:
+                line = _line(clips, task, part, s, answers[s.id])
+                right = _by_mlp(vectors[s.id][part.rows], part, seed) if mlp else None
+                measured.append(replace(line, mlp=right))
             gaps += _gaps(clips, task, part, subjects, answers)
         shapes += [_shape(clips, subject, vectors[subject.id], seed) for subject in subjects]
         if len(clips.tasks) > 1:
@@ -176,6 +183,14 @@ def _line(clips: Clips, task: Task, part: Asked, subject: Subject, answers: Answ
     n, classes = len(part.rows), len(set(part.labels.tolist()))
     about = (clips.name, task.label, task.group, n, classes, subject.name, subject.id)
     return Line(*about, *means)
+
+
+def _by_mlp(vectors: Floats, part: Asked, seed: int) -> Interval | None:
+    """Accuracy of HEAR's probe in the folds of the linear one; None for fewer than three folds."""
+    folds = group_folds(part.labels, part.groups, seed=seed)
+    if len(np.unique(folds)) < 3:
+        return None
+    return _mean(mlp_probe(vectors, part.labels, folds, seed=seed).correct, part.groups)
 
 
 def _mean(values: Doubles, groups: npt.NDArray[np.str_]) -> Interval:

@@ -32,7 +32,7 @@ from soundkin.reproduce.judge import BASELINES, crops_of, space_of
 from soundkin.reproduce.page import (
     Page,
     by_setting,
-    measured,
+    by_task,
     median_pairs,
     opening,
     stacked,
@@ -245,15 +245,10 @@ def page(results: Sequence[Result], place: Place) -> Page:
     text += table_of(rows, {f"{b:g} s": _f1_over(f"voice, {OTHER}", f"{b:g}") for b in BUDGETS_S})
     text += ["", "## Overfit test: 20 s of each of the three, asked about all else", ""]
     rows = {s: c for s, c in done.items() if s in ("overfit", *BASELINES)}
-    text += table_of(
-        rows, {"F1": lambda c: _f1_over("voice", "20")(c) or _f1_over("overfit", "20")(c)}
-    )
+    text += table_of(rows, {"F1": _overfit_f1})
     text += ["", "## Content: digits by unheard speakers, linear probe", ""]
     tasks = ("digits by voice", "digits by content")
-    text += table_of(
-        plain_rows,
-        {t: lambda cells, t=t: measured(cells, t, "linear") for t in tasks},  # type: ignore[misc] - mypy knows no lambda with defaults
-    )
+    text += table_of(plain_rows, {task: by_task(task, "linear") for task in tasks})
     text += ["", "Of a baseline the one vector stands under voice.", ""]
     pictures = {}
     for part in ("voice", "content"):
@@ -263,6 +258,11 @@ def page(results: Sequence[Result], place: Place) -> Page:
                 pictures[f"speakers-{part}.svg"] = points(plane["xy"], plane["labels"], title=title)
     text += [f"![{file.removesuffix('.svg')}]({file})" for file in pictures]
     return Page("\n".join(text) + "\n", pictures)
+
+
+def _overfit_f1(results: list[Result]) -> Interval | None:
+    """F1 of the overfit test, of the voice or of a baseline."""
+    return _f1_over("voice", "20")(results) or _f1_over("overfit", "20")(results)
 
 
 def _f1_over(part: str, budget: str) -> Callable[[list[Result]], Interval | None]:

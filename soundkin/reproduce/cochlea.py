@@ -26,9 +26,9 @@ from soundkin.reproduce.judge import BASELINES, space_of, task_answers
 from soundkin.reproduce.page import (
     Page,
     by_setting,
+    by_task,
     gap,
     gap_text,
-    measured,
     median_pairs,
     opening,
     table_of,
@@ -140,13 +140,11 @@ def _distances(model: PairModel, folder: Path, cell: Cell, place: Place) -> dict
     candidates = torch.cat([x, y])
     allowed = torch.cat([others, others], 1)
     chosen = semi_hard_negatives(x, y, candidates, allowed=allowed, distance="cosine")
-    return plain(
-        {
-            "positive": (1 - (x * y).sum(dim=1)).numpy(),
-            "random negative": (1 - (x * x.roll(1, 0)).sum(dim=1)).numpy(),
-            "mined negative": (1 - (x * candidates[chosen]).sum(dim=1)).numpy(),
-        }
-    )  # type: ignore[no-any-return] - plain values
+    return {
+        "positive": plain((1 - (x * y).sum(dim=1)).numpy()),
+        "random negative": plain((1 - (x * x.roll(1, 0)).sum(dim=1)).numpy()),
+        "mined negative": plain((1 - (x * candidates[chosen]).sum(dim=1)).numpy()),
+    }
 
 
 def page(results: Sequence[Result], place: Place) -> Page:
@@ -157,11 +155,8 @@ def page(results: Sequence[Result], place: Place) -> Page:
     hours = next((r["training"]["hours"] for r in results if "hours" in r["training"]), 0.0)
     text += [SCALE.format(hours=hours, small=SMALL[0], pairs=median_pairs(results)), ""]
     for name in ("linear", "mAP", "1-NN"):
-        columns = {
-            task: (lambda cells, task=task, name=name: measured(cells, task, name))
-            for task in tasks
-        }
-        text += [f"## {name}", "", *table_of(done, columns), ""]  # type: ignore[arg-type] - mypy knows no lambda with defaults
+        columns = {task: by_task(task, name) for task in tasks}
+        text += [f"## {name}", "", *table_of(done, columns), ""]
     if "all" in done:
         text += ["## Against all deformations, Morlet bank and mined negatives (linear)", ""]
         text += [f"| setting | {' | '.join(tasks)} |", "|---" * (1 + len(tasks)) + "|"]

@@ -7,6 +7,7 @@ that judge. Of every judged track five stretches of 3 s are heard, one every 6 s
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,9 +23,9 @@ from soundkin.reproduce.judge import BASELINES, crops_of, space_of
 from soundkin.reproduce.page import (
     Page,
     by_setting,
+    by_task,
     gap_text,
     groups_of,
-    measured,
     opening,
     stacked,
     table_of,
@@ -160,15 +161,10 @@ def page(results: Sequence[Result], place: Place) -> Page:
         "Accuracy of logistic regression on tracks, five folds of whole pieces.",
         "",
     ]
-    text += table_of(
-        done,
-        {name: lambda cells, name=name: measured(cells, name, "linear") for name in PROPERTIES},  # type: ignore[misc] - mypy knows no lambda with defaults
-    )
+    text += table_of(done, {name: by_task(name, "linear") for name in PROPERTIES})
     text += ["", f"## Locality: times chance among the {AT} nearest tracks", ""]
-    text += table_of(
-        done,
-        {name: lambda cells, name=name: lift(cells, name, AT) for name in (*PROPERTIES, "track")},  # type: ignore[misc] - as above
-    )
+    lifts = {name: partial(lift, name=name, k=AT) for name in (*PROPERTIES, "track")}
+    text += table_of(done, lifts)
     text += [
         "",
         "`track`: among the stretches of 3 s, how many of the nearest are of its track.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from soundkin.evaluate.intervals import Interval, over_seeds, seeds_difference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from soundkin.reproduce.cells import Place
 
@@ -74,6 +75,11 @@ def measured(results: Sequence[Result], task: str, measure: str) -> Interval | N
     return over_seeds(values, groups=groups_of(results, "tasks", task))
 
 
+def by_task(task: str, measure: str) -> Callable[[list[Result]], Interval | None]:
+    """:func:`measured` as a column of a table."""
+    return partial(measured, task=task, measure=measure)
+
+
 def gap(
     ours: Sequence[Result], theirs: Sequence[Result], task: str, measure: str
 ) -> Interval | None:
@@ -120,9 +126,8 @@ def _short(x: float, *, sign: bool = False) -> str:
 
 
 def table_of(
-    settings: dict[str, list[Result]],
-    columns: dict[str, Callable[[list[Result]], Interval | None]],
-    names: dict[str, str] | None = None,
+    settings: Mapping[str, list[Result]],
+    columns: Mapping[str, Callable[[list[Result]], Interval | None]],
 ) -> list[str]:
     """A Markdown table: a row a setting with its seeds, a column a measure, the best in bold."""
     values = {
@@ -130,8 +135,8 @@ def table_of(
         for setting, cells in settings.items()
     }
     tops = [
-        max((row[i].value for row in values.values() if row[i] is not None), default=math.nan)  # type: ignore[union-attr] - None is left out
-        for i in range(len(columns))
+        max((value.value for value in column if value is not None), default=math.nan)
+        for column in zip(*values.values(), strict=True)
     ]
     lines = [f"| setting | seeds | {' | '.join(columns)} |", "|---" * (2 + len(columns)) + "|"]
     for setting, row in values.items():
@@ -139,8 +144,7 @@ def table_of(
             cell_text(value, best=value is not None and value.value == top and len(values) > 1)
             for value, top in zip(row, tops, strict=True)
         ]
-        title = (names or {}).get(setting, setting)
-        lines.append(f"| {title} | {len(settings[setting])} | {' | '.join(cells)} |")
+        lines.append(f"| {setting} | {len(settings[setting])} | {' | '.join(cells)} |")
     return lines
 
 
