@@ -87,8 +87,8 @@ class Catalogue:
         """Return the library as of now; with `space_id`, that space's vectors are in it.
 
         What this process wrote is seen at once after `touch`, what others wrote within `FRESH_S`. A large
-        library is looked at in the background while questions come: what others wrote is seen some
-        seconds later at most, for after a pause of `STALE_S` and more a question waits.
+        library, or one in a bucket, is looked at in the background while questions come: what others wrote
+        is seen some seconds later at most, for after a pause of `STALE_S` and more a question waits.
         """
         seen, old = self._seen_touches, self._snapshot  # in this order: what was seen is in it
         if old is not None and self._touches == seen:
@@ -97,12 +97,19 @@ class Catalogue:
                 if age < FRESH_S:
                     return old
                 pause = min(PAUSE * self._took_s, STALE_S)
-                if len(old.keys) > LARGE and (age < STALE_S + pause or self._looking.locked()):
+                if (len(old.keys) > LARGE or self.store.storage.remote) and (
+                    age < STALE_S + pause or self._looking.locked()
+                ):
                     if age > pause:
                         self._look_soon()
                     return old
         with self._lock:
             return self._look(space_id)
+
+    def seen(self) -> tuple[Snapshot, float] | None:
+        """Return the last snapshot and its age in seconds, None before the first; nothing is read."""
+        old = self._snapshot
+        return None if old is None else (old, time.monotonic() - self._looked_at)
 
     def _look(self, space_id: str | None) -> Snapshot:
         """Bring the snapshot up to date, unless another thread has just done so; hold the lock."""
@@ -160,7 +167,7 @@ class Catalogue:
         return PRESENT if self.is_online(spot.raw_root) else "offline"
 
     def is_online(self, root: bytes) -> bool:
-        """Say whether a root's folder is there; asked of the disk every two seconds at most, never of a bucket."""
+        """Say whether a root is there; its disk is asked every two seconds at most, a bucket never."""
         now = time.monotonic()
         when, answer = self._online.get(root, (-ONLINE_FOR_S, False))
         if now - when >= ONLINE_FOR_S:

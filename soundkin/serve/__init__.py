@@ -16,6 +16,8 @@
 - :mod:`soundkin.serve.list_routes`     named lists
 - :mod:`soundkin.serve.export_routes`   slices in a zip; lists as CSV, JSON, M3U
 - :mod:`soundkin.serve.library_routes`  the library: counts, folders, failures, indexing, events
+- :mod:`soundkin.serve.health_routes`   alive, ready, metrics (counted by `metrics`)
+- :mod:`soundkin.serve.streaming`       a sound in a bucket, handed on by ranges
 - :mod:`soundkin.serve.indexing`        one indexing run in the background
 - :mod:`soundkin.serve.jobs`            work that takes a while, one of a kind
 - :mod:`soundkin.serve.events`          its progress as server-sent events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from soundkin import __version__
 from soundkin.serve import (
     duplicate_routes,
     export_routes,
+    health_routes,
     library_routes,
     list_routes,
     map_routes,
@@ -29,6 +31,7 @@ from soundkin.serve import (
 )
 from soundkin.serve.events import Counter
 from soundkin.serve.indexing import Indexer
+from soundkin.serve.metrics import Metered
 from soundkin.serve.security import LOOPBACK_HOSTS, Guard
 from soundkin.serve.uploads import MAX_UPLOAD_BYTES
 from soundkin.serve.wiring import Serving
@@ -81,8 +84,10 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         library.keep_indexes()
+        warming = asyncio.create_task(run_in_threadpool(_warm_up, serving))
         yield
         serving.closing = True
+        await warming
         serving.duplicates.stop()
         serving.map.stop()
         await run_in_threadpool(serving.indexer.stop, STOP_INDEX_S)
@@ -100,10 +105,18 @@ def create_app(
     app.state.serving = serving
     for module in ROUTES:
         app.include_router(module.router, prefix="/api")
+    app.include_router(health_routes.router)
     problems.install(app)
+    app.add_middleware(Metered, meter=serving.meter)
     app.add_middleware(Guard, token=token, allowed_hosts=allowed_hosts)
     _add_page(app, static)
     return app
+
+
+def _warm_up(serving: Serving) -> None:
+    """Read the library, then be ready."""
+    health_routes.warm_up(serving.library)
+    serving.warm.set()
 
 
 def _add_page(app: FastAPI, static: Path) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 8765
 MIN_TOKEN_CHARS = 16
 MAX_PORT = 65_535
+GRACE_S = 30
+"""How long requests that are being answered may take once the server is told to stop, in seconds."""
 
 
 def run(
@@ -39,8 +41,9 @@ def run(
     max_upload_bytes: int = MAX_UPLOAD_BYTES,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until Ctrl-C; `on_ready` gets the address to open once the port is taken.
+    """Serve until Ctrl-C or SIGTERM, then finish what is being answered.
 
+    on_ready: gets the address to open once the port is taken.
     port 0 takes a free one. Raises `InputError` for an address wider than this machine without a token,
     for a token under 16 characters, for a certificate without its key, and for a port that is taken.
     """
@@ -56,6 +59,7 @@ def run(
             log_level="warning",
             access_log=False,
             server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
             ssl_certfile=str(cert) if cert else None,
             ssl_keyfile=str(key) if key else None,
         )

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+OPEN_PATHS = frozenset({"/health", "/ready"})
+"""What says one word to anybody: balancers have no token and ask by address."""
+
 COOKIE_SECONDS = 30 * 24 * 3600
 
 LOGIN_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Soundkin</title>
@@ -117,6 +120,8 @@ class Guard:
 
     def check(self, scope: Scope, headers: Headers) -> None:
         """Raise :class:`Refused` or :class:`Unauthorised` when this request must not be answered."""
+        if scope["path"] in OPEN_PATHS and scope["method"] == "GET":
+            return
         self._check_host(headers.get("host", ""))
         self._check_origin(scope, headers)
         self._check_peer(scope)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # ruff: noqa: TC001 - FastAPI reads the annotations at run time
 import asyncio
+import threading
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
@@ -15,6 +16,7 @@ from soundkin.facade import Library
 from soundkin.serve.events import Counter
 from soundkin.serve.indexing import Indexer
 from soundkin.serve.jobs import Job
+from soundkin.serve.metrics import Meter
 from soundkin.serve.models import ID_PATTERN
 
 UPLOADS_AT_ONCE = 4
@@ -31,6 +33,8 @@ class Serving:
     uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS_AT_ONCE))
     duplicates: Job[Duplicates] = field(default_factory=lambda: Job("duplicates"))
     map: Job[Atlas] = field(default_factory=lambda: Job("map"))
+    meter: Meter = field(default_factory=Meter)
+    warm: threading.Event = field(default_factory=threading.Event)
     closing: bool = False
 
 
