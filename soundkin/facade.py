@@ -26,7 +26,7 @@ from soundkin.chosen import (
     space_named,
     weights_of,
 )
-from soundkin.errors import NotFound, SpaceError, UnknownSpace
+from soundkin.errors import NotFound, Offline, SpaceError, UnknownSpace
 from soundkin.library import export, places
 from soundkin.library import tags as tag_rows
 from soundkin.library.catalogue import Catalogue, Snapshot, SpaceView
@@ -346,7 +346,16 @@ class Library:
 
         Raises `NotFound`, `Offline`, and `DecodeError` for a file that is no longer what it was.
         """
-        return self._listener.slice_wav(self.source(sound_id), start_s, end_s)
+        try:
+            source: bytes | Path = self.source(sound_id)
+        except Offline:
+            from soundkin.library.sources.play import cached
+
+            held = cached(self._store, sound_id)
+            if held is None:
+                raise
+            source = held
+        return self._listener.slice_wav(source, start_s, end_s)
 
     def failures(self) -> list[Failure]:
         """List the ledger: every file that is not in the library, and why."""

@@ -7,11 +7,15 @@ named that very host; and no more bytes pass than the sound had, with some room.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import uuid
 from typing import TYPE_CHECKING
 
 from soundkin.errors import NotFound, Offline
-from soundkin.library.sources.origins import DONE
+from soundkin.library.refusals import guarded
+from soundkin.library.sources.origins import DONE, of_sound
 from soundkin.library.sources.web import (
     PLAIN_TYPES,
     SOUND_TYPES,
@@ -23,11 +27,15 @@ from soundkin.library.sources.web import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from soundkin.library.sources.origins import Origin
     from soundkin.library.sources.web import Answer
+    from soundkin.library.store import Store
 
 ROOM_BYTES = 1 << 20
+CUT_BYTES = 256 * 2**20
+CACHE_BYTES = 1 << 30
 MANNERS = Manners(gap_s=0.0, tries=1, timeout_s=15.0)
 RANGE = re.compile(r"bytes=(\d{1,15}-\d{0,15}|-\d{1,15})")
 
@@ -73,6 +81,62 @@ def _asked(client: Client, origin: Origin, headers: dict[str, str]) -> Answer:
         answer.close()
         raise WebError("too-large", "it is more now than it was")
     return answer
+
+
+def cached(store: Store, sound_id: str, client: Client | None = None) -> Path | None:
+    """Return a file with a sound that is not kept, fetched from its origin; None for one without origin.
+
+    The files fetched last stay for a while, up to `CACHE_BYTES` in all. Raises `Offline` when no origin
+    answers, when it has another sound now, and for one of more than `CUT_BYTES`.
+    """
+    origins = [origin for origin in of_sound(store, sound_id) if origin.state == DONE]
+    if not origins:
+        return None
+    folder = store.cache / "origins"
+    found = next(iter(folder.glob(f"{sound_id}.*")), None)
+    if found is not None:
+        with contextlib.suppress(OSError):
+            os.utime(found)
+            return found
+    with opened(origins, client=client) as answer:
+        origin = next(o for o in origins if o.url in {answer.url, answer.asked})
+        tag = answer.headers.get("ETag", "")
+        changed = bool(tag and origin.etag and tag != origin.etag)
+        if changed or max(answer.length or 0, origin.size) > CUT_BYTES:
+            raise Offline(
+                f"'{origin.title or origin.url}' "
+                + ("has changed at its origin" if changed else "is too long to be cut from afar"),
+                "the sound that was heard" if changed else f"at most {CUT_BYTES / 2**20:.0f} MB",
+                "index its source again" if changed else "play it as a whole",
+            )
+        suffix = os.path.splitext(os.fsdecode(origin.path))[1]
+        return _written(folder, f"{sound_id}{suffix}", answer, most_bytes(origin))
+
+
+def _written(folder: Path, name: str, answer: Answer, most: int) -> Path:
+    """Write an answer into a file of the cache, and take away those that were used longest ago."""
+    beside = folder / f"{name}.{uuid.uuid4().hex[:8]}.part"
+    try:
+        with guarded(f"'{folder}'"):
+            folder.mkdir(parents=True, exist_ok=True)
+            with beside.open("wb") as file:
+                for block in answer.blocks(most):
+                    file.write(block)
+            beside.replace(folder / name)
+            files = sorted(
+                (p for p in folder.iterdir() if p.suffix != ".part"),
+                key=lambda p: -p.stat().st_mtime,
+            )
+            size = 0
+            for path in files:
+                size += path.stat().st_size
+                if size > CACHE_BYTES and path.name != name:
+                    path.unlink(missing_ok=True)
+    except WebError as error:
+        raise Offline(str(error), "a whole sound", "try again later") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return folder / name
 
 
 def most_bytes(origin: Origin) -> int:

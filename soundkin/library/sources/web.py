@@ -92,10 +92,10 @@ class Fetched:
 
 
 class Answer:
-    """An open answer. url: where it came from in the end."""
+    """An open answer. asked: the address that was asked first; url: where it came from in the end."""
 
     def __init__(self, response: http.client.HTTPResponse, url: str) -> None:
-        self.url = url
+        self.url = self.asked = url
         self.status = response.status
         self.headers: Message = response.headers
         self._response = response
@@ -248,7 +248,7 @@ class Client:
 
         allowed: says of each address on the way whether it may be asked. Raises `WebError`.
         """
-        headers = dict(headers or {})
+        headers, first = dict(headers or {}), url
         for _ in range(REDIRECTS):
             checked(url)
             if not allowed(url):
@@ -264,6 +264,7 @@ class Client:
                 url = there
                 continue
             if answer.status in {200, 206, 304}:
+                answer.asked = first
                 return answer
             answer.close()
             raise refusal(answer)
