@@ -80,16 +80,26 @@ class Library:
         self._upkeep = Upkeep(self._catalogue)
 
     @classmethod
-    def open(cls, path: str | Path | None = None, *, create: bool = True) -> Library:
+    def open(
+        cls,
+        path: str | Path | None = None,
+        *,
+        create: bool = True,
+        cache_bytes: int | None = None,
+    ) -> Library:
         """Open the library at `path`, a folder or an address such as s3://bucket/library.
 
-        A new one is laid where there is none.
+        A new one is laid where there is none. cache_bytes: what this machine keeps of libraries in buckets,
+        all together; 20 GB unless it is said.
 
         Without a path: the variable SOUNDKIN_LIBRARY, else the user's data folder. With `create=False` a
         missing library is `NotFound`. Raises `LibraryFormatError` for a folder that is no library or one
         written by a newer Soundkin, `StorageError` where nothing can be written.
         """
-        return cls(Store.open(library_path(path), create=create))
+        store = Store.open(library_path(path), create=create)
+        if cache_bytes is not None:
+            store.cache_bytes = cache_bytes
+        return cls(store)
 
     def __enter__(self) -> Library:
         return self

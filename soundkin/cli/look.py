@@ -140,12 +140,20 @@ def serve(
             "--allow-host", help="A name by which browsers may call this server; repeatable."
         ),
     ] = None,
+    cache_size: Annotated[
+        str,
+        typer.Option(
+            envvar="SOUNDKIN_CACHE_SIZE",
+            help="What this machine keeps of libraries in buckets at most.",
+        ),
+    ] = "20GB",
 ) -> None:
     """Open the library in the browser."""
     from soundkin.facade import Library
+    from soundkin.library.room import size_in_bytes
     from soundkin.serve import run
 
-    with Library.open(library) as opened:
+    with Library.open(library, cache_bytes=size_in_bytes(cache_size)) as opened:
         run(
             opened,
             host=host,

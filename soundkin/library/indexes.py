@@ -30,6 +30,7 @@ from soundkin.index import build, choose, load
 from soundkin.index.container import Header, read_container, write_container
 from soundkin.index.tuning import tune
 from soundkin.library import locks
+from soundkin.library.room import make_room, used_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -135,6 +136,8 @@ class Indexes:
 
     def _folders(self) -> tuple[Path, ...]:
         """Return where caches may lie: in the library, or among the user's caches."""
+        if self._store.storage.remote:
+            return (self._store.cache,)
         from platformdirs import user_cache_path
 
         home = user_cache_path("soundkin", appauthor=False) / "indexes" / self._store.library_id
@@ -144,6 +147,7 @@ class Indexes:
         """Open one cache. Raises for whatever is not as it should be."""
         header, arrays = read_container(path / ROWS, space_id=space_id)
         self._check(header, arrays)
+        used_now(path)
         near = load(path / NEAR, space_id=space_id, dim=header.dim)
         if near.n_ids != len(arrays["seq"]):
             raise LibraryFormatError(f"'{path}' holds two halves that do not fit")
@@ -232,6 +236,9 @@ class Indexes:
         for folder in self._folders():
             try:
                 self._write(folder, name, built, view)
+                if not self._has_room(folder / name):
+                    shutil.rmtree(folder / name, ignore_errors=True)
+                    continue
                 found = self._read(folder / name, view.space_id)
             except (SoundkinError, OSError):
                 continue
@@ -242,6 +249,12 @@ class Indexes:
             built.near, built.pairs, built.seq, built.batch, built.loaded, ""
         )
         return self._held[view.space_id]
+
+    def _has_room(self, path: Path) -> bool:
+        """Make room for a cache of a library in a bucket; a folder's lie beside its tables, unbounded."""
+        if not self._store.storage.remote:
+            return True
+        return make_room(self._store.cache.parent, self._store.cache_bytes, path)
 
     def _write(self, folder: Path, name: str, built: Cached, view: SpaceView) -> None:
         """Write a cache beside, then rename it."""

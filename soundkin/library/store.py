@@ -33,6 +33,7 @@ from soundkin.bucket.refusal import is_about_keys, was_cut
 from soundkin.errors import BucketError, LibraryBusy, LibraryError, LibraryFormatError, NotFound
 from soundkin.library.lance import connect
 from soundkin.library.refusals import guarded
+from soundkin.library.room import CACHE_BYTES
 from soundkin.library.storage import MARKER, Storage, storage_at
 from soundkin.library.sweep import sweep
 from soundkin.library.tables import (
@@ -123,6 +124,7 @@ class Store:
     def __init__(self, storage: Storage, library_id: str) -> None:
         self.storage = storage
         self.library_id = library_id
+        self.cache_bytes = CACHE_BYTES
         self._db: lancedb.DBConnection | None = None
         self._tables: dict[str, Any] = {}
         self._commits: dict[str, int] = {}

@@ -51,8 +51,8 @@ def library_card(serving: State) -> LibraryOut:
     library = serving.library
     info = library.info()
     return LibraryOut(
-        name=library.path.name,
-        path=str(library.path),
+        name=library.store.storage.name,
+        path=library.where,
         version=__version__,
         counts=_counts(library, info),
         spaces=[space.name for space in info.spaces],
