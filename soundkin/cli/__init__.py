@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from soundkin.cli import (  # noqa: F401 - each adds its commands
+    adapt,
     atlas,
     duplicates,
     evaluate,
