@@ -79,8 +79,8 @@ def mlp_probe(
     --------
     >>> X = np.repeat([[0.0, 1.0], [1.0, 0.0]], 6, axis=0)
     >>> y = np.repeat(["a", "b"], 6)
-    >>> mlp_probe(X, y, np.arange(12) % 3, hidden=8, epochs=30).correct.mean() > 0.9
-    np.True_
+    >>> mlp_probe(X, y, np.arange(12) % 3, hidden=4, epochs=10).predicted.shape
+    (12,)
     """
     x, label, fold = np.asarray(X, np.float32), np.asarray(labels).astype(str), np.asarray(folds)
     names = np.unique(fold)

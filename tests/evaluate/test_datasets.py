@@ -93,6 +93,48 @@ def librispeech(root):
             sound(root / "train-clean-100" / speaker / "208" / f"{speaker}-208-{n:04}.flac")
 
 
+def vivae(root):
+    for speaker in ("S01", "S02"):
+        for n, emotion in enumerate(("anger", "fear") * 3):
+            sound(root / "full_set" / f"{speaker}_{emotion}_low_{n:02}.wav")
+    sound(root / "full_set" / "notes.wav")
+
+
+def crema(root):
+    for actor in (1001, 1002):
+        for sentence in ("DFA", "IEO", "TIE"):
+            for emotion in ("ANG", "SAD"):
+                sound(root / "AudioWAV" / f"{actor}_{sentence}_{emotion}_XX.wav")
+
+
+def fsd50k(root):
+    dev = [
+        {"fname": n, "labels": ("Bark,Dog,Animal", "Rain,Water")[n % 2], "mids": "/m/1,/m/2",
+         "split": ("train", "val")[n // 8]}
+        for n in range(10)
+    ]  # fmt: skip
+    table(root / "FSD50K.ground_truth" / "dev.csv", dev)
+    evaluation = [{"fname": 10 + n, "labels": "Bark,Dog,Animal", "mids": "/m/1"} for n in range(2)]
+    table(root / "FSD50K.ground_truth" / "eval.csv", evaluation)
+    table(root / "FSD50K.ground_truth" / "vocabulary.csv", [{"0": 1, "Bark": "Rain"}])
+    for n in range(12):
+        sound(root / f"FSD50K.{'dev' if n < 10 else 'eval'}_audio" / f"{n}.wav")
+
+
+def imitations(root):
+    rows = ["imitation_filename\treference_filename\tincluded\tparticipant_id"]
+    for n in range(12):
+        rows.append(f"{n:03}.wav\t{n % 2}-original.wav\t{n < 10}\tp{n}")
+        sound(root / "vocal_imitations" / ("included" if n < 10 else "excluded") / f"{n:03}.wav")
+    (root / "vocal_imitations.txt").write_text("\n".join(rows))
+
+
+def libricount(root):
+    for n in range(12):
+        sound(root / "test" / f"{n % 2 * 10}_{1000 + n}.wav")
+        (root / "test" / f"{n % 2 * 10}_{1000 + n}.json").write_text("[]")
+
+
 LAYOUTS = {
     "esc50": (esc50, "ESC-50", 12, ["category:fold"]),
     "urban": (urbansound, "UrbanSound8K", 20, ["class:fold"]),
@@ -102,6 +144,11 @@ LAYOUTS = {
     ),
     "vowels": (hear_task, "vowels", 12, ["label:split"]),
     "LibriSpeech": (librispeech, "LibriSpeech", 10, ["speaker:path", "gender:speaker"]),
+    "vivae": (vivae, "VIVAE", 12, ["emotion:speaker"]),
+    "crema": (crema, "CREMA-D", 12, ["emotion:speaker"]),
+    "fsd50k": (fsd50k, "FSD50K", 12, ["label:split"]),
+    "imitations": (imitations, "VocalImitation", 10, ["reference:path"]),
+    "libricount": (libricount, "LibriCount", 12, ["count:path"]),
 }  # fmt: skip
 
 
@@ -132,6 +179,21 @@ def test_columns_hold_what_the_tables_say(tmp_path):
     gender = asked(sets["LibriSpeech"], Task("gender", "speaker"))
     assert [*gender.labels] == ["F"] * 5 + ["M"] * 5
     assert sets["vowels"].paths[0].startswith("48000/train/")
+    assert set(sets["CREMA-D"].columns["emotion"]) == {"anger", "sadness"}
+    assert set(sets["VIVAE"].columns["speaker"]) == {"S01", "S02"}
+    assert set(sets["LibriCount"].columns["count"]) == {"0", "10"}
+    clips = sets["FSD50K"]
+    assert set(zip(clips.columns["label"], clips.columns["split"], strict=True)) == {
+        ("Bark", "train"), ("Rain", "train"), ("Bark", "val"), ("Rain", "val"), ("Bark", "eval"),
+    }  # fmt: skip
+    assert set(clips.columns["labels"]) == {"Bark,Dog,Animal", "Rain,Water"}
+    assert set(sets["VocalImitation"].columns["reference"]) == {"0-original.wav", "1-original.wav"}
+
+
+def test_a_table_of_makers_without_its_column_is_refused(tmp_path):
+    (tmp_path / "vocal_imitations.txt").write_text("name\nx\n")
+    with pytest.raises(InputError, match="without the column imitation_filename"):
+        read_datasets(tmp_path)
 
 
 def own(folder, rows):

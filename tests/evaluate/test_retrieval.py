@@ -190,3 +190,48 @@ def test_the_weights_of_a_draw_are_a_draw():
     assert weights.shape == (50, 7)
     assert (weights.sum(axis=1) == 7).all()
     np.testing.assert_array_equal(weights, intervals.draw_weights(7, 50, seed=0))
+
+
+def test_over_seeds_against_a_loop():
+    rng = np.random.default_rng(4)
+    values = rng.random((3, 30)) < np.array([[0.2], [0.5], [0.8]])
+    found = intervals.over_seeds(values, draws=400, seed=7)
+    clips = intervals.draw_weights(30, 400, 7)
+    seeds = np.random.default_rng([7, 1, 0]).multinomial(3, [1 / 3] * 3, size=400)
+    means = []
+    for clip, seed in zip(clips, seeds, strict=True):
+        drawn = [
+            values[s, c]
+            for s in range(3) for _ in range(int(seed[s]))
+            for c in range(30) for _ in range(int(clip[c]))
+        ]  # fmt: skip
+        means.append(np.mean(drawn))
+    assert found.value == pytest.approx(values.mean())
+    assert (found.low, found.high) == pytest.approx(np.quantile(means, [0.025, 0.975]))
+    # seeds that differ make it wider than clips alone do; one seed is clips alone
+    alone = intervals.bootstrap_mean(values.mean(axis=0), draws=400, seed=7)
+    assert found.high - found.low > 1.5 * (alone.high - alone.low)
+    one = intervals.over_seeds(values[:1], draws=400, seed=7)
+    assert one == intervals.bootstrap_mean(values[0], draws=400, seed=7)
+
+
+def test_over_seeds_leaves_out_what_was_not_asked_and_draws_groups():
+    values = np.array([[1.0, np.nan, 0.0] * 10, [1.0, 0.5, 0.0] * 10])
+    found = intervals.over_seeds(values, draws=50)
+    assert (found.value, found.unit) == (0.5, "clip")
+    grouped = intervals.over_seeds(values, groups=np.repeat(np.arange(15), 2), draws=50)
+    assert (grouped.value, grouped.unit) == (0.5, "group")
+    halved = intervals.over_seeds(values, np.full(30, 2.0), draws=50)
+    assert halved.value == 0.25
+    with pytest.raises(InputError, match="no values"):
+        intervals.over_seeds([[np.nan]])
+
+
+def test_a_difference_over_seeds_is_paired_by_clip():
+    rng = np.random.default_rng(5)
+    hard = rng.random(200)
+    ours, theirs = np.tile(hard + 0.05, (3, 1)), np.tile(hard, (2, 1))
+    found = intervals.seeds_difference(ours, theirs, draws=200)
+    assert (found.low, found.value, found.high) == pytest.approx((0.05, 0.05, 0.05))
+    noisy = intervals.seeds_difference(ours + np.array([[-0.3], [0], [0.3]]), theirs, draws=200)
+    assert noisy.low < 0 < noisy.high

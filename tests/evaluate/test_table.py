@@ -93,6 +93,16 @@ def test_crops_lie_one_after_the_other(tmp_path):
     np.testing.assert_allclose(crops[1], alone, atol=1e-5)
 
 
+def test_of_a_crop_longer_than_a_window_all_is_heard(tmp_path):
+    samples = np.concatenate([render("tone", k, 1.0) for k in range(8)]).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    windows = MFCC.embed(samples.reshape(8, RATE))
+    crops = crop_vectors(tmp_path / "a.wav", MFCC, crop_s=2.0)
+    np.testing.assert_allclose(crops, windows.reshape(4, 2, -1).mean(axis=1), atol=1e-5)
+    some = crop_vectors(tmp_path / "a.wav", MFCC, crop_s=2.0, every=3)
+    np.testing.assert_allclose(some, crops[::3], atol=1e-5)
+
+
 def test_what_was_heard_is_remembered_by_content(folder, tmp_path, monkeypatch):
     files = sorted(folder.rglob("*.wav"))[:4]
     silent = tmp_path / "silent.wav"
