@@ -35,7 +35,7 @@ class Check:
     todo: str = ""
 
 
-def examine(library: Path | None = None) -> list[Check]:
+def examine(library: str | Path | None = None) -> list[Check]:
     """Run every check; none raises."""
     return [
         _guard("python", _python),
@@ -126,7 +126,7 @@ def _page() -> Check:
     )
 
 
-def _library(path: Path | None) -> Check:
+def _library(path: str | Path | None) -> Check:
     where = library_path(path)
     try:
         with Library.open(where, create=False) as library:
@@ -138,7 +138,7 @@ def _library(path: Path | None) -> Check:
     )
 
 
-def _disk(path: Path | None) -> Check:
+def _disk(path: str | Path | None) -> Check:
     asked = library_path(path)
     where = Path.home() if isinstance(asked, str) else asked  # a bucket's caches are in the home
     while not where.exists():

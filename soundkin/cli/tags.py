@@ -75,7 +75,7 @@ def _change_tags(
     ids: list[str] | None,
     text: str,
     in_folder: list[str] | None,
-    library: Path | None,
+    library: str | None,
     *,
     as_json: bool,
 ) -> None:
