@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from soundkin.chosen import space_named
 from soundkin.library.sources import origins
 from soundkin.library.sources.naming import source_named
 from soundkin.library.sources.origins import AUDIO, DONE, FAILED, LISTED, Origin
 from soundkin.library.sources.run import index_source
+from soundkin.library.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,12 +52,13 @@ def add(
 
     >>> add(library, "ia:naturesounds", keep="pointers")         # doctest: +SKIP
     """
+    heard_in = library.sources([str(name) for name in spaces])
     report = index_source(
         library.store,
         source_named(source),
         keep=keep,
         into=None if into is None else Path(into).expanduser(),
-        spaces=library.sources([str(name) for name in spaces]),
+        spaces=heard_in,
         jobs=jobs,
         retry_failed=retry_failed,
         dry_run=dry_run,
@@ -64,6 +67,9 @@ def add(
         stop=stop or (lambda: False),
     )
     library.catalogue.touch()
+    if not dry_run and not report.stopped:
+        for name in heard_in:
+            Upkeep(library.catalogue).bring_up(space_named(name).id)
     return report
 
 

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from soundkin import gathering
 from soundkin.facade import Library
 from soundkin.library.sources import play
-from soundkin.library.sources.web import WebError
+from soundkin.library.sources.net import WebError
 from soundkin.serve.models import Answer, Text
 from soundkin.serve.wiring import Lib, SoundId
 

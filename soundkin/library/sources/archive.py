@@ -14,8 +14,8 @@ from urllib.parse import quote, urlencode
 
 from soundkin.audio.formats import AUDIO_SUFFIXES
 from soundkin.errors import InputError
+from soundkin.library.sources.net import WebError
 from soundkin.library.sources.origins import LISTED, Item, Mark
-from soundkin.library.sources.web import WebError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

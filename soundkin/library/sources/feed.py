@@ -6,8 +6,9 @@ import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+from soundkin.library.sources.net import WebError
 from soundkin.library.sources.origins import DONE, Item
-from soundkin.library.sources.web import SOUND_TYPES, WebError
+from soundkin.library.sources.web import SOUND_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from soundkin.errors import InputError
+from soundkin.library.sources.net import WebError, host_of
 from soundkin.library.sources.origins import Item
-from soundkin.library.sources.web import WebError, host_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

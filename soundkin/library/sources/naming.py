@@ -9,8 +9,9 @@ from pathlib import Path
 
 from soundkin.errors import InputError
 from soundkin.library.sources import archive, feed, freesound, lists
+from soundkin.library.sources.net import WebError, checked, host_of
 from soundkin.library.sources.origins import Item, Mark, Origin
-from soundkin.library.sources.web import Client, WebError, checked, host_of
+from soundkin.library.sources.web import Client
 
 Listing = Callable[[Client, Mapping[str, Origin], dict[str, str]], Iterator[Item | Mark]]
 

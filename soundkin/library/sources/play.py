@@ -15,15 +15,9 @@ from typing import TYPE_CHECKING
 
 from soundkin.errors import NotFound, Offline
 from soundkin.library.refusals import guarded
+from soundkin.library.sources.net import WebError, host_of
 from soundkin.library.sources.origins import DONE, of_sound
-from soundkin.library.sources.web import (
-    PLAIN_TYPES,
-    SOUND_TYPES,
-    Client,
-    Manners,
-    WebError,
-    host_of,
-)
+from soundkin.library.sources.web import PLAIN_TYPES, SOUND_TYPES, Client, Manners
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.robotparser import RobotFileParser
 
-from soundkin.library.sources.web import WebError, host_of
+from soundkin.library.sources.net import WebError, host_of
 
 if TYPE_CHECKING:
     from soundkin.library.sources.web import Client

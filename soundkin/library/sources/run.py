@@ -9,12 +9,11 @@ killed goes on: a batch has a journal, which says what was fetched until it is h
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +26,8 @@ from soundkin.library.roots import find
 from soundkin.library.rows import ledger_rows
 from soundkin.library.scan import PRESENT, Entry
 from soundkin.library.sources import origins
+from soundkin.library.sources.batches import JOURNAL, Batch, as_it_sounds, batch_of, note, noted
+from soundkin.library.sources.net import WebError, checked, host_of
 from soundkin.library.sources.origins import (
     AUDIO,
     DONE,
@@ -37,45 +38,21 @@ from soundkin.library.sources.origins import (
     Mark,
     Origin,
 )
-from soundkin.library.sources.places import relative_path, slug, with_suffix_of_sound
+from soundkin.library.sources.places import relative_path, slug
 from soundkin.library.sources.robots import Robots
-from soundkin.library.sources.web import Client, Fetched, Stopped, WebError, checked, host_of
+from soundkin.library.sources.web import Client, Fetched, Stopped
 from soundkin.library.tables import at_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from soundkin.library.sources.naming import Source
     from soundkin.library.sources.origins import Item
     from soundkin.library.store import Store
 
-JOURNAL = "fetched.jsonl"
 AT_ONCE = 4
-BATCH_ITEMS, BATCH_BYTES, BATCH_S = 500, 2**30, 120.0
-"""What a batch holds at most, and how long it is gathered."""
-
 CHECK_AFTER = timedelta(days=1)
 """How long an item whose source tells no version is taken to be what it was."""
-
-
-@dataclass(slots=True)
-class _Batch:
-    """A folder that is being filled: what was fetched, what failed, what is as it was; marks that wait."""
-
-    folder: Path
-    rows: list[Origin] = field(default_factory=list)
-    failed: list[Origin] = field(default_factory=list)
-    seen: list[Origin] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
-    size: int = 0
-    begun: float = field(default_factory=time.monotonic)
-
-    @property
-    def is_due(self) -> bool:
-        """Say whether it is time to hear it."""
-        n = len(self.rows) + len(self.failed)
-        old = n and time.monotonic() - self.begun > BATCH_S
-        return bool(n >= BATCH_ITEMS or self.size >= BATCH_BYTES or old)
 
 
 def index_source(
@@ -144,7 +121,7 @@ class _Run:
     root_id: str = ""
     below: bytes = b""
     started: float = field(default_factory=time.monotonic)
-    batch: _Batch | None = None
+    batch: Batch | None = None
     robots: Robots | None = None
     broken: set[str] = field(default_factory=set)
 
@@ -264,13 +241,13 @@ class _Run:
         else:
             self.report.unchanged += 1
 
-    def _current(self) -> _Batch:
+    def _current(self) -> Batch:
         """Return the batch that is being filled; its number is one that no batch had."""
         if self.batch is None:
-            names = {_batch_of(row, self.below) for row in self.known.values()}
+            names = {batch_of(row, self.below) for row in self.known.values()}
             names |= {folder.name for folder in self.root.iterdir()}
             number = 1 + max((int(name) for name in names if name.isdecimal()), default=0)
-            self.batch = _Batch(self.root / f"{number:06d}")
+            self.batch = Batch(self.root / f"{number:06d}")
         return self.batch
 
     def _place_for(self, item: Item) -> Path:
@@ -311,7 +288,7 @@ class _Run:
                 known = self.known[item.item_id]
                 batch.seen.append(replace(known, seen_at=row.seen_at, version=row.version))
                 return
-            named = _as_it_sounds(path, fetched.media_type)
+            named = as_it_sounds(path, fetched.media_type)
         except WebError as error:
             path.unlink(missing_ok=True)
             row = replace(row, state=FAILED, reason=error.reason, message=f"{error}.")
@@ -330,7 +307,7 @@ class _Run:
             batch.size += fetched.size
         if row.state == FAILED and row.reason in PASSING:
             self.broken.add(item.folder)
-        _note(batch.folder, row)
+        note(batch.folder, row)
 
     def _row(self, item: Item) -> Origin:
         """Return what is known of an item before it was fetched."""
@@ -370,18 +347,13 @@ class _Run:
         """Hear a folder; from here on each step may be done twice."""
         if rows:
             self._add(self._hear(folder))
-        settled = [*self._heard(rows), *failed]
-        again = {row.item_id for row in settled if row.state == DONE}
-        for row in settled:
-            old = self.known.get(row.item_id)
-            if old is not None and old.path not in {b"", row.path} and row.state == DONE:
-                self._let_go(old)
+        fresh = [*self._heard(rows), *failed]
+        settled = [self._succeeded(row) for row in fresh]
         entries = [(_address_entry(row), "", row.reason, row.message) for row in failed]
         self.store.upsert("failures", ledger_rows(self.root_id, entries))
+        had = (self.known.get(row.item_id) for row in fresh if row.state == DONE)
         cured = [
-            old.url.encode()
-            for old in self.known.values()
-            if old.state == FAILED and not old.path and old.item_id in again
+            old.url.encode("utf-8", "replace") for old in had if old is not None and old.reason
         ]
         self.store.delete_paths("failures", self.root_id, cured)
         origins.write(self.store, settled)
@@ -423,9 +395,21 @@ class _Run:
                 settled.append(replace(row, state=FAILED, reason=reason, message=message))
         return settled
 
+    def _succeeded(self, row: Origin) -> Origin:
+        """Return what is known of an item now. One that was a sound stays it when it fails later."""
+        old = self.known.get(row.item_id)
+        if old is None:
+            return row
+        if row.state == FAILED and old.state == DONE:
+            return replace(old, reason=row.reason, message=row.message, seen_at=row.seen_at)
+        if old.path not in {b"", row.path}:
+            self._let_go(old)
+        return row
+
     def _let_go(self, old: Origin) -> None:
         """Take away the place of what an item was before it changed."""
-        self.store.delete_paths("locations", old.root_id, [old.path])
+        for table in ("locations", "failures"):
+            self.store.delete_paths(table, old.root_id, [old.path])
         if old.keep == AUDIO and old.root_id == self.root_id:
             self._file_of(old).unlink(missing_ok=True)
 
@@ -450,9 +434,9 @@ class _Run:
     def _go_on_with_the_last_run(self) -> None:
         """Settle batches that an interrupted run has fetched; clear what was heard and not taken away."""
         folders = sorted(p for p in self.root.iterdir() if p.name.isdecimal() and p.is_dir())
-        kept = {_batch_of(o, self.below) for o in self.known.values() if o.keep == AUDIO and o.path}
+        kept = {batch_of(o, self.below) for o in self.known.values() if o.keep == AUDIO and o.path}
         for folder in folders:
-            rows = _noted(folder)
+            rows = noted(folder)
             if rows:
                 failed = [row for row in rows if row.state == FAILED]
                 there = [
@@ -472,16 +456,6 @@ class _Run:
         self.on_progress(said)
 
 
-def _as_it_sounds(path: Path, media_type: str) -> Path:
-    """Give a file the suffix of what it is. Raises `WebError` for what is no sound."""
-    named = with_suffix_of_sound(path, media_type)
-    if named is None:
-        raise WebError("wrong-type", f"it is {media_type or 'of no known kind'}")
-    if named != path:
-        path.rename(named)
-    return named
-
-
 def _host(url: str) -> str:
     """Return host and port of an address, empty for what is none."""
     try:
@@ -493,35 +467,3 @@ def _host(url: str) -> str:
 def _address_entry(row: Origin) -> Entry:
     """Return an item as the ledger names it: by its address."""
     return Entry(row.url.encode("utf-8", "replace"), row.size, 0)
-
-
-def _batch_of(row: Origin, below: bytes) -> str:
-    """Return the name of the batch that an item's file lies in."""
-    inner = row.path[len(below) :].lstrip(b"/") if below else row.path
-    return os.fsdecode(inner.partition(b"/")[0])
-
-
-def _note(folder: Path, row: Origin) -> None:
-    """Add a line to a batch's journal."""
-    said = asdict(row) | {"path": os.fsdecode(row.path), "seen_at": row.seen_at.isoformat()}
-    with guarded(f"'{folder}'"):
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / JOURNAL).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(said) + "\n")
-
-
-def _noted(folder: Path) -> list[Origin]:
-    """Return the lines of a batch's journal; a half one, which a kill left, is none."""
-    journal = folder / JOURNAL
-    rows: list[Origin] = []
-    if not journal.is_file():
-        return rows
-    for line in journal.read_text(encoding="utf-8").splitlines():
-        try:
-            said: Mapping[str, object] = json.loads(line)
-            path = os.fsencode(str(said["path"]))
-            when = datetime.fromisoformat(str(said["seen_at"]))
-            rows.append(Origin(**{**said, "path": path, "seen_at": when}))  # type: ignore[arg-type]
-        except (ValueError, KeyError, TypeError):
-            continue
-    return rows

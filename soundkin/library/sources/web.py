@@ -1,9 +1,8 @@
 """A client for the web with manners: one identified agent, a pause a host, patience, bounds.
 
 It waits between two requests to a host, does what ``Retry-After`` says, goes on where a connection was cut,
-follows a bounded number of redirects, and takes no more bytes than it was told. It connects to public
-addresses alone, looked at after the name was resolved, so that no name and no redirect leads into a private
-network; hosts that a person named are excepted.
+follows a bounded number of redirects, and takes no more bytes than it was told. Private networks are closed
+(:mod:`soundkin.library.sources.net`) but for hosts that a person named.
 """
 
 from __future__ import annotations
@@ -11,19 +10,17 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import http.client
-import ipaddress
-import socket
+import os
 import threading
 import time
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from typing import IO, TYPE_CHECKING, TypeVar
+from urllib.parse import urljoin
 
 from soundkin import __version__
 from soundkin.library.refusals import guarded
+from soundkin.library.sources.net import WebError, asked, checked, host_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -33,7 +30,9 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 BLOCK_BYTES = 1 << 16
-AGENT = f"Soundkin/{__version__} (listens to sounds and keeps their vectors; asks slowly)"
+CONTACT = "SOUNDKIN_CONTACT"
+"""The variable with an address at which whoever runs this can be reached: told to every host."""
+
 REDIRECTS = 8
 STRIKES = 3
 """How often in a row a host may fail for good before it is asked no more."""
@@ -46,31 +45,21 @@ SOUND_TYPES = ("audio/", "video/")
 PLAIN_TYPES = frozenset({"", "application/ogg", "application/octet-stream", "binary/octet-stream"})
 
 
-class WebError(Exception):
-    """Why something could not be had.
-
-    reason: "not-there", "refused", "wrong-type", "too-large", "redirects" or "unreachable"; passing: it may
-    be had later; after_s: the host said when.
-    """
-
-    def __init__(
-        self, reason: str, message: str, *, passing: bool = False, after_s: float | None = None
-    ) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.passing = passing
-        self.after_s = after_s
-
-
 class Stopped(Exception):  # noqa: N818 - a way out, not an error
     """The caller asked to stop."""
+
+
+def agent() -> str:
+    """Return how every request says who asks."""
+    contact = "".join(c for c in os.environ.get(CONTACT, "") if c.isascii() and c.isprintable())
+    return f"Soundkin/{__version__} (listens to sounds{f'; {contact}' if contact else ''})"
 
 
 @dataclass(frozen=True, slots=True)
 class Manners:
     """How requests are made. gap_s: least time between two to one host; patience_s: the longest wait."""
 
-    agent: str = AGENT
+    agent: str = field(default_factory=agent)
     gap_s: float = 1.0
     timeout_s: float = 30.0
     tries: int = 5
@@ -273,15 +262,9 @@ class Client:
     def _one(self, url: str, headers: Mapping[str, str], trusted: frozenset[str]) -> Answer:
         """Ask one host once, when it is its turn."""
         self._wait_for(host_of(url))
-        request = urllib.request.Request(url)  # noqa: S310 - `checked` has looked at the scheme
         sent = {"User-Agent": self.manners.agent, "Accept-Encoding": "identity", **headers}
-        for name, value in sent.items():
-            request.add_unredirected_header(name, value)
-        opener = urllib.request.OpenerDirector()
-        for handler in (urllib.request.ProxyHandler(), _Plain(trusted), _Secure(trusted)):
-            opener.add_handler(handler)
         try:
-            response: Any = opener.open(request, timeout=self.manners.timeout_s)
+            response = asked(url, sent, timeout_s=self.manners.timeout_s, trusted=trusted)
         except (OSError, http.client.HTTPException, ValueError) as error:
             message = f"'{host_of(url)}' does not answer ({_said(error)})"
             raise WebError("unreachable", message, passing=True) from error
@@ -387,110 +370,6 @@ def retry_after_s(said: str, now: float | None = None) -> float | None:
 def too_large(found: int, most: int) -> WebError:
     """Return the error for a file that is more than was to be had."""
     return WebError("too-large", f"{found:,} bytes and more, where {most:,} are allowed")
-
-
-def checked(url: str) -> None:
-    """Raise `WebError` for what is no address of the web."""
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or any(c <= " " or c == "\x7f" for c in url):
-        raise WebError("refused", "it is no address beginning with http:// or https://")
-
-
-def host_of(url: str) -> str:
-    """Return host and port of an address.
-
-    >>> host_of("https://Example.org/a"), host_of("http://[::1]:8/a")
-    ('example.org:443', '::1:8')
-    """
-    parts = urlsplit(url)
-    return (
-        f"{(parts.hostname or '').lower()}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
-    )
-
-
-def is_public(address: str) -> bool:
-    """Say whether an address is one of the public net.
-
-    >>> [is_public(a) for a in ("8.8.8.8", "10.0.0.1", "::1", "::ffff:192.168.0.1", "169.254.169.254")]
-    [True, False, False, False, False]
-    """
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(found, "ipv4_mapped", None) or found
-    return bool(mapped.is_global and not mapped.is_multicast)
-
-
-def _connected(host: str, port: int, timeout_s: float | None, *, trusted: bool) -> socket.socket:
-    """Return a socket to a host, on an address that was looked at."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    may = [info for info in found if trusted or is_public(str(info[4][0]))]
-    if not may:
-        raise WebError("refused", f"'{host}' is in a private network")
-    last: OSError = OSError("no address")
-    for family, kind, protocol, _, address in may:
-        connection = socket.socket(family, kind, protocol)
-        try:
-            connection.settimeout(timeout_s)
-            connection.connect(address)
-        except OSError as error:
-            connection.close()
-            last = error
-        else:
-            return connection
-    raise last
-
-
-class _Looks:
-    """What both connections do: connect to addresses that were looked at."""
-
-    def __init__(self, host: str, *, trusted: frozenset[str], proxied: bool, **how: Any) -> None:
-        super().__init__(host, **how)  # type: ignore[call-arg]
-        me: Any = self
-        known = proxied or f"{me.host.strip('[]').lower()}:{me.port}" in trusted
-        me._create_connection = lambda address, timeout, *_: _connected(
-            address[0], address[1], timeout, trusted=known
-        )
-
-
-class _PlainConnection(_Looks, http.client.HTTPConnection):
-    """HTTP."""
-
-
-class _SecureConnection(_Looks, http.client.HTTPSConnection):
-    """HTTPS."""
-
-
-class _Plain(urllib.request.HTTPHandler):
-    """Opens http addresses."""
-
-    def __init__(self, trusted: frozenset[str]) -> None:
-        super().__init__()
-        self.trusted = trusted
-
-    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        """Open one."""
-        how: Any = partial(_PlainConnection, trusted=self.trusted, proxied=request.has_proxy())
-        return self.do_open(how, request)
-
-
-class _Secure(urllib.request.HTTPSHandler):
-    """Opens https addresses."""
-
-    def __init__(self, trusted: frozenset[str]) -> None:
-        super().__init__()
-        self.trusted = trusted
-
-    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        """Open one."""
-        proxied = bool(getattr(request, "_tunnel_host", None))
-        how: Any = partial(_SecureConnection, trusted=self.trusted, proxied=proxied)
-        return self.do_open(how, request)
 
 
 def _said(error: Exception) -> str:

@@ -136,6 +136,26 @@ def test_what_changed_takes_the_place_of_what_was(
     assert fetch(store, spec, check_after=timedelta(days=1)).unchanged == 2
 
 
+def test_what_was_a_sound_stays_one_when_its_host_is_gone(
+    store: Store, web: StandIn, tmp_path: Path
+) -> None:
+    url = web.put("/a.wav", sound(1))
+    spec = urls_file(tmp_path, url)
+    fetch(store, spec)
+    before = known(store)[url]
+    web.put("/a.wav", Reply(404))
+    report = fetch(store, spec)
+    assert (report.failed, report.unchanged) == (1, 0)
+    after = known(store)[url]
+    assert (after.state, after.sound_id, after.reason) == ("done", before.sound_id, "not-there")
+    assert set(ledger(store).values()) == {"not-there"}
+    assert files_of(store) == ["a.wav"]
+    web.put("/a.wav", sound(2))
+    assert fetch(store, spec).embedded == 1
+    assert known(store)[url].reason == ""
+    assert ledger(store) == {}
+
+
 def test_robots_are_asked(store: Store, web: StandIn, tmp_path: Path) -> None:
     web.put("/robots.txt", Reply(body=b"User-agent: *\nDisallow: /private\n", kind="text/plain"))
     spec = urls_file(tmp_path, web.put("/private/a.wav", sound(1)), web.put("/b.wav", sound(2)))

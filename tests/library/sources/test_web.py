@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from soundkin.library.sources.net import WebError, is_public
 from soundkin.library.sources.robots import Robots
-from soundkin.library.sources.web import Client, Manners, Stopped, WebError, is_public
+from soundkin.library.sources.web import Client, Manners, Stopped
 from tests.library.sources.standin import Reply, StandIn, faults, sound, standing_in
 
 if TYPE_CHECKING:
@@ -40,8 +42,17 @@ def test_a_file_comes_whole_and_once(web: StandIn, client: Client, tmp_path: Pat
     again = client.fetch(url, tmp_path / "b.wav", etag=got.etag)
     assert again.unchanged
     assert [p.name for p in tmp_path.iterdir()] == ["a.wav"]
-    agent = web.asked[0][1]["user-agent"]
-    assert agent.startswith("Soundkin/")
+    assert web.asked[0][1]["user-agent"].startswith("Soundkin/")
+
+
+def test_who_runs_it_can_be_told(
+    web: StandIn, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOUNDKIN_CONTACT", "ada@example.org\r\nX-Evil: 1")
+    told = Client(replace(QUICK, agent=Manners().agent), trusted=client.trusted)
+    told.fetch(web.put("/a.wav", sound(1)), tmp_path / "a.wav")
+    assert web.asked[0][1]["user-agent"].endswith("; ada@example.orgX-Evil: 1)")
+    assert "x-evil" not in web.asked[0][1]
 
 
 @pytest.mark.parametrize("reason", list(faults(StandIn())))
