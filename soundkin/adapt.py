@@ -54,7 +54,7 @@ CHOSEN_ON = 0.25
 FEWEST_PAIRS = 200
 DRAWN = 8
 """Stretches that are disturbed and heard together."""
-STRENGTHS = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
+STRENGTHS = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
 """Ridges, in mean variances of what moves: the lower, the stronger."""
 COPIES_OF = 100
 """Held-back sounds whose copies are searched for."""

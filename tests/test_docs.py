@@ -33,9 +33,30 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_guide_runs_from_top_to_bottom(
     reader: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ran = 0
-    names: dict[str, object] = {"__name__": "guide"}
-    for language, body in BLOCK.findall(GUIDE):
+    assert run_page(GUIDE, capsys)[0] > 15
+    assert (reader / "drums.csv").read_text().count("\n") > 5
+    assert (reader / "drums.m3u").read_text().startswith("#EXTM3U\n#EXTINF")
+
+
+@pytest.mark.usefixtures("reader")
+def test_the_page_of_spaces_runs_and_its_table_is_true(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOUNDKIN_DEFAULT_SPACE")
+    ran, out = run_page((ROOT / "docs" / "spaces.md").read_text(encoding="utf-8"), capsys)
+    assert ran == 10
+    found = {line.split()[0]: line for line in out.splitlines() if "'mfcc': " in line}
+    for name, kind in {"cowbell_02": "cowbell", "vowel_03": "vowel", "hum_02": "hum"}.items():
+        assert f"'sound': '{kind}_" in found[name], found
+        assert f"'mfcc': '{kind}_" not in found[name], found
+    assert found["hat_03"].count(": 'hat_") == 2
+
+
+def run_page(text: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Run a page from top to bottom: how many commands and snippets, and what the last one printed."""
+    ran, out = 0, ""
+    names: dict[str, object] = {"__name__": "page"}
+    for language, body in BLOCK.findall(text):
         if language == "sh":
             for line in body.splitlines():
                 words = shlex.split(line)
@@ -46,14 +67,13 @@ def test_the_guide_runs_from_top_to_bottom(
                     assert json.loads(out)["hits"]
                 ran += 1
         elif language == "python":
-            exec(compile(body, "guide.md", "exec"), names)
-            assert capsys.readouterr().out.strip()
+            exec(compile(body, "page.md", "exec"), names)
+            out = capsys.readouterr().out
+            assert out.strip()
             ran += 1
         else:
             assert not language, f"a block in {language} that nobody runs"
-    assert ran > 15
-    assert (reader / "drums.csv").read_text().count("\n") > 5
-    assert (reader / "drums.m3u").read_text().startswith("#EXTM3U\n#EXTINF")
+    return ran, out
 
 
 def run(arguments: list[str]) -> None:

@@ -67,7 +67,7 @@ def search(
     ] = False,
     blend: Annotated[
         str,
-        typer.Option("--blend", help="Several spaces with weights, as in mfcc=0.7,mine=0.3."),
+        typer.Option("--blend", help="Several spaces with weights, as in sound=0.7,mfcc=0.3."),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -191,7 +191,7 @@ def _blend(text: str, space: str | None) -> str | dict[str, float] | None:
             name = ""
         if not name:
             raise InputError(
-                f"--blend {text!r}", "spaces with weights", "for example mfcc=0.7,mine=0.3"
+                f"--blend {text!r}", "spaces with weights", "for example sound=0.7,mfcc=0.3"
             )
     return weights
 
