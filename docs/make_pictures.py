@@ -21,18 +21,21 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import soundfile
 from playwright.sync_api import sync_playwright
 
-from soundkin import atlas, dedupe
+from soundkin import atlas, dedupe, lists
 from soundkin.demo import render_demo
 from soundkin.facade import Library
 from soundkin.serve import create_app
 from tests.serve.live import serving
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 PICTURES = Path(__file__).parent / "pictures"
 MOST_BYTES = 150_000
 SOUNDS = 400
+HOME = "/home/ada/Music"
+"""What the pictures show in place of the temporary folder."""
+
 SIZES = {"wide": (1080, 675), "phone": (390, 780)}
 FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
@@ -54,7 +57,7 @@ def main() -> None:
             while duplicates.state.state == "running":
                 time.sleep(0.2)
             with serving(app) as base:
-                take_all(base, library)
+                take_all(base, library, folder)
 
 
 def add_copies(paths: list[Path], folder: Path) -> None:
@@ -66,13 +69,25 @@ def add_copies(paths: list[Path], folder: Path) -> None:
         soundfile.write(folder / f"{path.stem} quiet.flac", 0.5 * samples, rate_hz)
 
 
-def take_all(base: str, library: Library) -> None:
-    """Take the pictures of a served library."""
+def neutral(route: Route, folder: str) -> None:
+    """Answer as the server does, with a neutral name for the temporary folder."""
+    answer = route.fetch()
+    if "json" in answer.headers.get("content-type", ""):
+        route.fulfill(response=answer, body=answer.text().replace(folder, HOME))
+    else:
+        route.fulfill(response=answer)
+
+
+def take_all(base: str, library: Library, folder: str) -> None:
+    """Take the pictures of a served library, which lies in a temporary folder."""
     sounds = library.sounds(limit=1000)[0]
     kick, pad, talk = (
         next(s.sound_id for s in sounds if word in s.name) for word in ("kick", "pad", "talk")
     )
     library.tag([kick], ["kick", "dry"])
+    plucks = [s.sound_id for s in sounds if "pluck" in s.name or "bell" in s.name][:7]
+    kept = lists.create(library, "Bells and plucks", [lists.Slice(one) for one in plucks])
+    lists.create(library, "For the trailer", [lists.Slice(pad, 0.5, 1.5), lists.Slice(kick)])
     views = {
         "browse": ("wide", "light", "/", ["ArrowDown"]),
         "query": ("wide", "light", f"/?like={pad}&like={kick}*-0.5&least=0.1", ["ArrowDown"]),
@@ -81,6 +96,7 @@ def take_all(base: str, library: Library) -> None:
         "duplicates": ("wide", "light", "/?show=duplicates", ["ArrowDown"]),
         "keys": ("wide", "light", "/", ["?"]),
         "library": ("wide", "light", "/", ["click .library-button"]),
+        "lists": ("wide", "light", f"/?list={kept.list_id}", ["ArrowDown", "p"]),
         "phone": ("phone", "light", f"/?like={pad}", ["ArrowDown"]),
     }
     chromium = os.environ.get("SOUNDKIN_CHROMIUM") or shutil.which("chromium")
@@ -90,6 +106,10 @@ def take_all(base: str, library: Library) -> None:
             width, height = SIZES[size]
             page = browser.new_page(
                 viewport={"width": width, "height": height}, color_scheme=scheme
+            )
+            page.route(
+                lambda url: "/api/" in url and "/api/events" not in url,
+                lambda route: neutral(route, folder),
             )
             take(page, base + address, acts, PICTURES / f"page-{name}.png")
             page.close()

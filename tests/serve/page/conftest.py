@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Error, expect, sync_playwright
 
 from tests.serve.live import RATE_HZ, tone
 from tests.serve.page.driver import WIDE
@@ -18,7 +19,14 @@ from tests.serve.page.driver import WIDE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+    from playwright.sync_api import (
+        Browser,
+        BrowserContext,
+        ConsoleMessage,
+        Page,
+        Playwright,
+        Request,
+    )
 
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -57,29 +65,44 @@ def launch(driver: Playwright, flags: str) -> Browser:
     return driver.chromium.launch(executable_path=chromium, args=args)
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A fresh browser profile; whatever its pages complain of or ask elsewhere fails the test."""
+@pytest.fixture(scope="module")
+def profile(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser profile for the tests of one file."""
     opened = browser.new_context(viewport=WIDE)
     opened.set_default_timeout(40_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def context(profile: BrowserContext) -> Iterator[BrowserContext]:
+    """A clean profile; whatever its pages complain of or ask elsewhere fails the test."""
     complaints: list[str] = []
     elsewhere: list[str] = []
 
     def on_page(page: Page) -> None:
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda m: complaints.append(m.text) if m.type in {"error", "warning"} else None,
-        )
+        page.on("console", on_console)
 
-    def on_request(address: str) -> None:
-        if urlsplit(address).hostname not in {"127.0.0.1", None}:
-            elsewhere.append(address)
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
 
-    opened.on("page", on_page)
-    opened.on("request", lambda request: on_request(request.url))
-    yield opened
-    opened.close()
+    def on_request(request: Request) -> None:
+        if urlsplit(request.url).hostname not in {"127.0.0.1", None}:
+            elsewhere.append(request.url)
+
+    profile.on("page", on_page)
+    profile.on("request", on_request)
+    yield profile
+    for page in profile.pages:
+        with contextlib.suppress(Error):  # a page of no address has no storage
+            page.evaluate("localStorage.clear()")
+        page.close()
+    profile.remove_listener("page", on_page)
+    profile.remove_listener("request", on_request)
+    profile.clear_cookies()
+    profile.clear_permissions()
     # The browser logs every answer of 4xx; those are the server's refusals, asserted in their tests.
     assert [text for text in complaints if "Failed to load resource" not in text] == []
     assert elsewhere == []

@@ -91,7 +91,7 @@ def test_a_click_pins_and_keys_find(on_map: Page, library: Library, ids: dict[st
     expect(page.locator(".sound h2")).to_have_text("tone_0622.wav")
     assert f"sound={sound_id}" in page.url
     page.get_by_role("button", name="Close the sound's page").click()
-    page.get_by_role("button", name="List").click()
+    page.get_by_role("button", name="List", exact=True).click()
     page.get_by_text("tone_0880.wav").click(modifiers=["Control"])
     page.keyboard.press("m")
     wait(page, f"it.view.show === 'map' && it.map.ringed?.startsWith('{ids['tone_0880.wav']}')")
