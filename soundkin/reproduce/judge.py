@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from soundkin.errors import InputError
 from soundkin.evaluate.datasets import asked
 from soundkin.evaluate.embed import crop_vectors, embed_clips
 from soundkin.evaluate.subjects import log_mel_statistics
@@ -46,7 +47,11 @@ def task_answers(space: Space, sets: Sequence[Clips], place: Place) -> dict[str,
     for clips in sets:
         vectors = embed_clips(clips.files(), [space], cache=place.cache / "heard", jobs=1)
         for task in clips.tasks:
-            part = asked(clips, task)
+            try:
+                part = asked(clips, task)
+            except InputError as error:  # a small set cut in two may hold too few of each label
+                place.tell(f"not asked: {error}")
+                continue
             with threadpool_limits(1):  # small matrices: more threads only wait for each other
                 answers = answer(vectors[space.id][part.rows], part)
             values = {title: plain(getattr(answers, name)) for name, title in MEASURES.items()}

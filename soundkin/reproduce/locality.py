@@ -127,7 +127,7 @@ def measure(cell: Cell, learnt: Learnt, place: Place) -> Result:
 def lift(results: list[Result], name: str, k: int) -> Interval | None:
     """How many times more equals than by chance among the k nearest."""
     shares, chance = _local(results, name)
-    if shares is None or chance is None:
+    if shares is None or chance is None or not chance.any():
         return None
     at = results[0]["answers"]["locality"][name]["ks"].index(k)
     return over_seeds(shares[:, :, at], chance, groups_of(results, "locality", name))
@@ -136,7 +136,7 @@ def lift(results: list[Result], name: str, k: int) -> Interval | None:
 def lift_gap(ours: list[Result], theirs: list[Result], name: str, k: int) -> Interval | None:
     """How much more local a property is in ours than in theirs, in times chance."""
     (a, chance), (b, _) = _local(ours, name), _local(theirs, name)
-    if a is None or b is None or chance is None or a.shape[1:] != b.shape[1:]:
+    if a is None or b is None or a.shape[1:] != b.shape[1:] or not chance.any():
         return None
     at = ours[0]["answers"]["locality"][name]["ks"].index(k)
     groups = groups_of(ours, "locality", name)
