@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from soundkin.errors import LibraryError
+from soundkin.library import follow
 from soundkin.library.catalogue import Catalogue
 from soundkin.library.ids import SoundIds, distinct, packed
 from soundkin.library.places import forget_sounds
@@ -29,6 +30,8 @@ from soundkin.search import Part, rank
 from tests.library.making import SPACE, heard, lay_root, put, sound_id, unit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soundkin.library.snapshot import Snapshot
 
 
@@ -108,16 +111,24 @@ def test_nothing_is_read_twice(store: Store, monkeypatch: pytest.MonkeyPatch) ->
     assert fresh(catalogue) is first
     put(store, [heard(sound_id(n), unit(n, 2)) for n in range(20, 23)], 2)
     rows = []
-    read = Store.read
 
-    def counted(self: Store, name: str, *args: object) -> pa.Table:
-        table = read(self, name, *args)
-        if "path" not in table.column_names and table.column_names != ["batch"]:
+    def counting(read: Callable[..., pa.Table]) -> Callable[..., pa.Table]:
+        def counted(store: Store, name: str, *args: object) -> pa.Table:
+            table = read(store, name, *args)
             rows.append(table.num_rows)
-        return table
+            return table
 
-    monkeypatch.setattr(Store, "read", counted)
-    check(fresh(catalogue), {sound_id(n): unit(n, 2) for n in range(23)})
+        return counted
+
+    monkeypatch.setattr(Store, "read", counting(Store.read))
+    monkeypatch.setattr(follow, "numbered", counting(follow.numbered))
+    monkeypatch.setattr(follow, "taken", counting(follow.taken))
+    put(store, [heard(sound_id(30), unit(30, 2))], 3)
+    wanted = {sound_id(n): unit(n, 2) for n in (*range(23), 30)}
+    check(fresh(catalogue), wanted)
+    rows.clear()
+    put(store, [heard(sound_id(n), unit(n, 2)) for n in range(40, 43)], 4)
+    check(fresh(catalogue), wanted | {sound_id(n): unit(n, 2) for n in range(40, 43)})
     assert max(rows) == 6
 
 
@@ -237,19 +248,23 @@ def test_a_refresh_that_breaks_off_is_made_good(
     catalogue.snapshot(SPACE)
     forget_sounds(store, [sound_id(1)])
     put(store, [heard(sound_id(7), unit(7, 2))], 2)
-    read = Store.read
     count = [0]
-    for n in range(12):
+    for n in range(20):
 
-        def failing(self: Store, *args: object, n: int = n) -> pa.Table:
-            count[0] += 1
-            if count[0] == n:
-                raise LibraryError("the disk is gone")
-            return read(self, *args)
+        def failing(read: Callable[..., pa.Table], n: int = n) -> Callable[..., pa.Table]:
+            def fails(*args: object) -> pa.Table:
+                count[0] += 1
+                if count[0] == n:
+                    raise LibraryError("the disk is gone")
+                return read(*args)
+
+            return fails
 
         count[0] = 0
         with monkeypatch.context() as patch:
-            patch.setattr(Store, "read", failing)
+            patch.setattr(Store, "read", failing(Store.read))
+            patch.setattr(follow, "numbered", failing(follow.numbered))
+            patch.setattr(follow, "taken", failing(follow.taken))
             try:
                 fresh(catalogue)
             except LibraryError:

@@ -14,8 +14,8 @@ import pytest
 
 from soundkin.errors import InputError, LibraryFormatError
 from soundkin.index import build
+from soundkin.library import follow, locks
 from soundkin.library import indexes as module
-from soundkin.library import locks
 from soundkin.library.catalogue import Catalogue
 from soundkin.library.indexes import NEAR, ROWS, Indexes
 from soundkin.library.live import LiveIndex, Rows
@@ -28,7 +28,7 @@ from tests.library.making import DIM, SPACE, heard, lay_root, put, sound_id, uni
 from tests.library.test_catalogue import check, fresh
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pyarrow as pa
 
@@ -71,15 +71,19 @@ def grown(store: Store) -> tuple[Catalogue, dict[str, np.ndarray]]:
 @pytest.fixture
 def vectors_read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """How many vectors each reading of a table brought."""
-    read, seen = Store.read, []
+    seen = []
 
-    def counted(self: Store, name: str, *args: object) -> pa.Table:
-        table = read(self, name, *args)
-        if "vector" in table.column_names:
-            seen.append(table.num_rows)
-        return table
+    def counting(read: Callable[..., pa.Table]) -> Callable[..., pa.Table]:
+        def counted(store: Store, name: str, *args: object) -> pa.Table:
+            table = read(store, name, *args)
+            if "vector" in table.column_names:
+                seen.append(table.num_rows)
+            return table
 
-    monkeypatch.setattr(Store, "read", counted)
+        return counted
+
+    monkeypatch.setattr(Store, "read", counting(Store.read))
+    monkeypatch.setattr(follow, "taken", counting(follow.taken))
     return seen
 
 
