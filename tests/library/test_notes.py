@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-import multiprocessing
 import shutil
+import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundkin import Library
@@ -23,10 +25,9 @@ from soundkin.library.notes import MAX_TEXT, Note, checked, new_ids
 from tests.library.making import RATE_HZ, heard, lay_root, put, sound_id, unit, wav
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from soundkin.library.store import Store
 
+FORMAT_1 = Path(__file__).parent / "format_1.tar.gz"
 DURATION_S = 3.0
 ROOT = "/nowhere/Samples"
 NAMES = ("birds/wren.wav", "birds/owl.wav", "städte/tram [2].wav")
@@ -76,6 +77,7 @@ def kept(draw: st.DrawFn) -> Note:
     return checked(note, duration_s=DURATION_S, rate_hz=RATE_HZ)
 
 
+@settings(max_examples=40)
 @given(kept())
 def test_what_is_kept_is_kept_as_it_is(note: Note) -> None:
     assert checked(note, duration_s=DURATION_S, rate_hz=RATE_HZ) == note
@@ -126,6 +128,7 @@ def flat(text: str) -> str:
     return text.replace("\n", " ").replace("\t", " ").strip()
 
 
+@settings(max_examples=30)
 @given(st.lists(kept(), max_size=4))
 def test_csv_and_json_keep_all(notes: list[Note]) -> None:
     for form in ("csv", "json"):
@@ -134,6 +137,7 @@ def test_csv_and_json_keep_all(notes: list[Note]) -> None:
         assert [one.path for one in back] == [filed(n).path for n in notes]
 
 
+@settings(max_examples=40)
 @given(st.lists(kept(), max_size=4))
 def test_labels_and_tables_keep_what_they_have_room_for(notes: list[Note]) -> None:
     for form in ("audacity", "raven"):
@@ -331,15 +335,21 @@ def _write(path: str, who: int) -> None:
 
 
 def test_several_write_at_once(library: Library) -> None:
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write, args=(str(library.path), who)) for who in range(1)]
+    """Each has a library and lock files of its own, as processes have."""
+    with ThreadPoolExecutor(2) as pool:
+        writers = [pool.submit(_write, str(library.path), who) for who in range(2)]
     for writer in writers:
-        writer.start()
-    for n in range(4):
-        library.annotate(sound_id(2), f"1 says {n}", author="1")
-    for writer in writers:
-        writer.join()
-        assert writer.exitcode == 0
+        writer.result()
     with Library.open(library.path) as opened:
         said = {note.text for note in opened.annotations()}
     assert said == {f"{who} says {n}" for who in range(2) for n in range(4)}
+
+
+def test_a_library_of_format_1_takes_notes(tmp_path: Path) -> None:
+    with tarfile.open(FORMAT_1) as archive:
+        archive.extractall(tmp_path, filter="data")
+    with Library.open(tmp_path / "library", create=False) as library:
+        assert library.annotations() == []
+        note = library.annotate("kick.wav", "low")
+        assert library.annotations("kick.wav") == [note]
+        assert [sound.name for sound in library.sounds("note:low")[0]] == ["kick.wav"]
