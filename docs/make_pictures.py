@@ -9,6 +9,7 @@ lie in docs/pictures, each of less than 150 kB.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -35,6 +36,9 @@ MOST_BYTES = 150_000
 SOUNDS = 400
 HOME = "/home/ada/Music"
 """What the pictures show in place of the temporary folder."""
+
+PATHS = re.compile(r"/api/(library|duplicates\?.*|sounds/[0-9a-f]{32})$")
+"""Answers with paths that are shown."""
 
 SIZES = {"wide": (1080, 675), "phone": (390, 780)}
 FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
@@ -72,10 +76,7 @@ def add_copies(paths: list[Path], folder: Path) -> None:
 def neutral(route: Route, folder: str) -> None:
     """Answer as the server does, with a neutral name for the temporary folder."""
     answer = route.fetch()
-    if "json" in answer.headers.get("content-type", ""):
-        route.fulfill(response=answer, body=answer.text().replace(folder, HOME))
-    else:
-        route.fulfill(response=answer)
+    route.fulfill(response=answer, body=answer.text().replace(folder, HOME))
 
 
 def take_all(base: str, library: Library, folder: str) -> None:
@@ -107,11 +108,9 @@ def take_all(base: str, library: Library, folder: str) -> None:
             page = browser.new_page(
                 viewport={"width": width, "height": height}, color_scheme=scheme
             )
-            page.route(
-                lambda url: "/api/" in url and "/api/events" not in url,
-                lambda route: neutral(route, folder),
-            )
+            page.route(PATHS, lambda route: neutral(route, folder))
             take(page, base + address, acts, PICTURES / f"page-{name}.png")
+            page.unroute_all(behavior="ignoreErrors")
             page.close()
         browser.close()
 
@@ -119,7 +118,7 @@ def take_all(base: str, library: Library, folder: str) -> None:
 def take(page: Page, address: str, acts: list[str], path: Path) -> None:
     """Open an address, do what is to be done first, and take one picture."""
     page.goto(address)
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(2500)
     for act in acts:
         if act.startswith("click "):
             page.locator(act.removeprefix("click ")).click()

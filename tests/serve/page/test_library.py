@@ -81,7 +81,7 @@ def test_sounds_of_a_folder_that_is_away_are_badged(
         shows(page, ["t320.wav", "t2000.wav"])
         (tmp_path / "unplugged").rename(folder)
         for _ in range(50):  # the disk is asked every two seconds
-            page.get_by_text("t320.wav").click()
+            page.locator(".row", has_text="t320.wav").click()
             page.wait_for_timeout(200)
             if inspect(page)["playing"]:
                 break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -75,12 +76,12 @@ def test_the_focus_stays_in_its_group_when_chips_are_made_anew(
     page.wait_for_url("**at=*")
     expect(chip).to_be_focused()
     chip.press("Enter")
-    expect(page.get_by_role("button", name="not tag loud", exact=True)).to_be_focused()
+    expect(page.get_by_role("button", name="Remove the filter: not tag loud")).to_be_focused()
     page.goto(f"{base}/?like={ids['tone_0440.wav']}&like={ids['noise_05.flac']}")
     weight = page.get_by_label("How much noise_05.flac counts")
     weight.focus()
     weight.select_option("2")
-    page.wait_for_url("***2")
+    page.wait_for_url(re.compile(r"\*2$"))
     expect(weight).to_be_focused()
 
 
