@@ -12,11 +12,13 @@ The map of the house; sound flows down, a file imports only what stands above it
 - :mod:`soundkin.scope`     which sounds may answer
 - :mod:`soundkin.search`    query vectors -> hits grouped by sound, with bands one can trust
 - :mod:`soundkin.listen`    what a person asks with -> query vectors
+- :mod:`soundkin.noting`    notes on sounds and ranges of them
 - :mod:`soundkin.facade`    :class:`Library`: all of it behind one object
 - :mod:`soundkin.dedupe`    duplicates: exact, copies, versions (:mod:`soundkin.aligned`: one over another)
 - :mod:`soundkin.tagging`   a few examples -> suggestions, with their evidence
 - :mod:`soundkin.atlas`     the map of a library (:mod:`soundkin.layout`: neighbours -> the plane)
 - :mod:`soundkin.lists`     named lists
+- :mod:`soundkin.gathering` sounds of the web into a library, and whom they are from
 - :mod:`soundkin.doctor`    is everything here that Soundkin needs?
 - :mod:`soundkin.demo`      a small library of varied sounds, made by NumPy alone
 - :mod:`soundkin.serve`     HTTP and the page

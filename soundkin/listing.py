@@ -156,7 +156,7 @@ def failures_of(store: Store) -> list[Failure]:
     rows = store.read("failures").to_pylist()
     found = [
         Failure(
-            path=f"{roots.get(row['root_id'], '').rstrip('/')}/{row['display']}",
+            path=_shown(roots.get(row["root_id"], ""), row["display"]),
             root=roots.get(row["root_id"], ""),
             reason=row["reason"],
             message=row["message"],
@@ -166,6 +166,11 @@ def failures_of(store: Store) -> list[Failure]:
         for row in rows
     ]
     return sorted(found, key=lambda failure: failure.path)
+
+
+def _shown(root: str, path: str) -> str:
+    """Return a file's whole path as text; an address on the web, which could not be fetched, as it is."""
+    return path if path.startswith(("http://", "https://")) else f"{root.rstrip('/')}/{path}"
 
 
 def table_of(store: Store, table: str) -> pa.Table:

@@ -73,7 +73,7 @@ def run(path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 def test_the_command_line(run: Callable[..., str], web: StandIn, path: Path) -> None:
     [listed] = json.loads(run("sources", "--json"))
     assert (listed["sounds"], listed["failed"], listed["keep"]) == (4, 1, "pointers")
-    assert "not-there" in run("failures")
+    assert f"not-there       {web.base}/gone.wav\n" in run("failures")
     assert run("sources", "of", "1.wav") == "take 1, by ada (CC0), https://example.org/1\n"
     again = json.loads(run("index", "--source", f"manifest:{path.parent / 'list.csv'}", "--json"))
     assert (again["unchanged"], again["decoded"], again["failed_before"]) == (4, 0, 1)
