@@ -1,6 +1,6 @@
 """How fast a folder becomes searchable, against decoding alone and against what people write today.
 
-    python bench/ingest.py [--runs 3] [--memory | --only-memory]
+    python bench/ingest.py [--runs 3] [--space mfcc] [--memory | --only-memory | --only-spaces]
 
 Peers, in the same run, on the same files, with the same number of processes:
 floor    soundfile blocks -> mono -> soxr stream at 16 kHz, nothing else
@@ -8,6 +8,9 @@ librosa  librosa.load(sr=16000) + librosa.feature.mfcc per file (`pip install li
 
 CPU seconds are those of all processes, start included. They tell what a busy machine cannot: what the
 work costs. `--jobs 1`: CPU seconds over seconds, which say how many cores it takes in truth.
+
+--space: what is listened in, `sound` for instance, in a section of its own. --only-spaces: what two spaces cost
+in one pass, against a pass for each.
 
 --memory also indexes 20,000 small files and one recording of 12 hours, each in a process of its own, and
 follows the resident memory of that process and its workers together: the peak, and the highest of the
@@ -89,11 +92,13 @@ def spent_s() -> float:
     return sum(part.ru_utime + part.ru_stime for part in use)
 
 
-def indexed(folder: Path, jobs: int = CORES) -> tuple[float, float, float]:
+def indexed(
+    folder: Path, jobs: int = CORES, *, spaces: tuple[str, ...]
+) -> tuple[float, float, float]:
     """Seconds and CPU seconds that a fresh library takes, worker start included; seconds of sound."""
     with tempfile.TemporaryDirectory() as here, Library.open(Path(here) / "library") as library:
         started, spent = time.perf_counter(), spent_s()
-        report = library.add(folder, jobs=jobs)
+        report = library.add(folder, jobs=jobs, spaces=spaces)
         elapsed = time.perf_counter() - started
         if report.embedded == 0:
             raise SystemExit(f"nothing was indexed: {report}")
@@ -136,7 +141,7 @@ def one_shots(folder: Path, n: int) -> None:
         soundfile.write(folder / f"shot_{i:05}.wav", sound / np.abs(sound).max(), 44_100)
 
 
-def compare(name: str, folder: Path, runs: int) -> list[object]:
+def compare(name: str, folder: Path, runs: int, space: str) -> list[object]:
     """Measure one folder: floor, librosa, Soundkin, in turn, `runs` times; medians."""
     paths = [
         str(path) for path in sorted(folder.rglob("*")) if path.suffix in {".wav", ".flac", ".ogg"}
@@ -147,7 +152,8 @@ def compare(name: str, folder: Path, runs: int) -> list[object]:
     sound_s = 0.0
     context = multiprocessing.get_context("spawn")
     os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # one process a core
-    indexed(folder)  # what is imported once is not counted
+    spaces = (space,)
+    indexed(folder, spaces=spaces)  # what is imported once is not counted
     with ProcessPoolExecutor(CORES, mp_context=context) as pool:
         list(pool.map(librosa_mfcc, paths[:CORES]))  # imports and compilation are not counted
         list(pool.map(floor, paths[:CORES]))
@@ -155,11 +161,11 @@ def compare(name: str, folder: Path, runs: int) -> list[object]:
             times["floor"].append(pooled(pool, floor, paths))
             scale = len(paths) / n_librosa
             times["librosa"].append(pooled(pool, librosa_mfcc, paths[:n_librosa]) * scale)
-            elapsed, spent, sound_s = indexed(folder)
+            elapsed, spent, sound_s = indexed(folder, spaces=spaces)
             times["soundkin"].append(elapsed)
             times["soundkin cpu"].append(spent)
             times["floor cpu"].append(cpu_s(floor, paths))
-            elapsed, spent, _ = indexed(folder, jobs=1)
+            elapsed, spent, _ = indexed(folder, jobs=1, spaces=spaces)
             times["one"].append(elapsed)
             times["one cpu"].append(spent)
     middle = {peer: statistics.median(values) for peer, values in times.items()}
@@ -178,7 +184,29 @@ def compare(name: str, folder: Path, runs: int) -> list[object]:
     ]
 
 
-def memory(folder: Path) -> list[list[object]]:
+def together(here: Path, runs: int) -> None:
+    """Measure two spaces in one pass against a pass for each, and write the section."""
+    long_files(here / "flac", ".flac", n=2, minutes=10)
+    one_shots(here / "shots", 1_000)
+    kinds: tuple[tuple[str, ...], ...] = (("mfcc",), ("sound",), ("sound", "mfcc"))
+    rows: list[list[object]] = []
+    for name in ("flac", "shots"):
+        cpu: dict[tuple[str, ...], list[float]] = {spaces: [] for spaces in kinds}
+        for _ in range(runs):
+            for spaces in kinds:
+                cpu[spaces].append(indexed(here / name, spaces=spaces)[1])
+        mfcc, sound, both = (statistics.median(cpu[spaces]) for spaces in kinds)
+        cells = (f"{value:.1f}" for value in (mfcc, sound, both))
+        rows.append([name, *cells, f"{both / (mfcc + sound):.2f}"])
+    body = (
+        f"`python bench/ingest.py --only-spaces`: {machine(CORES)} CPU seconds of all processes, start "
+        f"included, medians of {runs} runs taken in turn; two recordings of ten minutes, and 1,000 one-shots.\n\n"
+    )
+    columns = ["files", "mfcc", "sound", "both in one pass", "of the sum of two"]
+    write_section("Ingest, two spaces", body + table(columns, rows))
+
+
+def memory(folder: Path, space: str) -> list[list[object]]:
     """Peak memory over 20,000 small files and over one recording of 12 hours, each in a process of its own."""
     many = folder / "many"
     one_shots(many, 2_000)
@@ -194,7 +222,7 @@ def memory(folder: Path) -> list[list[object]]:
         for i in range(12 * 60):
             file.write(np.roll(minute, 997 * i) * (0.5 + 0.5 * np.sin(i)))
     return [
-        [name, *_followed(where)]
+        [name, *_followed(where, space)]
         for name, where in (("20,000 one-shots", many), ("one 12-hour file", half))
     ]
 
@@ -205,16 +233,16 @@ from soundkin import Library
 
 with tempfile.TemporaryDirectory() as here, Library.open(here + "/library") as library:
     started = time.perf_counter()
-    report = library.add(sys.argv[1])
+    report = library.add(sys.argv[1], spaces=[sys.argv[2]])
     took = time.perf_counter() - started
     print(report.embedded, report.segments, report.seconds_of_sound, took)
 """
 
 
-def _followed(where: Path) -> list[object]:
+def _followed(where: Path, space: str) -> list[object]:
     """Index a folder in a process of its own and look at its memory ten times a second."""
     child = subprocess.Popen(
-        [sys.executable, "-c", _CHILD, str(where)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _CHILD, str(where), space], stdout=subprocess.PIPE, text=True
     )
     seen: list[float] = []
     while child.poll() is None:
@@ -258,12 +286,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--space", default="mfcc")
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--only-spaces", action="store_true")
     parser.add_argument("--only-memory", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        if options.only_spaces:
+            together(Path(folder), options.runs)
+            return
         if not options.only_memory:
-            speed(Path(folder), options.runs)
+            speed(Path(folder), options.runs, options.space)
         if options.memory or options.only_memory:
             columns = ["library", "sounds", "segments", "peak", "first half", "second half"]
             body = (
@@ -271,23 +304,31 @@ def main() -> None:
                 "process and its workers together, looked at ten times a second: its peak, and the highest of "
                 "the first and of the second half of the run.\n\n"
             )
-            rows = memory(Path(folder))
-            write_section("Ingest, memory", body + table([*columns, "real time", "files/s"], rows))
+            rows = memory(Path(folder), options.space)
+            write_section(
+                _section("Ingest, memory", options.space),
+                body + table([*columns, "real time", "files/s"], rows),
+            )
 
 
-def speed(here: Path, runs: int) -> None:
+def _section(name: str, space: str) -> str:
+    """The name of a section: the baseline's is plain."""
+    return name if space == "mfcc" else f"{name}, {space}"
+
+
+def speed(here: Path, runs: int, space: str) -> None:
     """Measure how fast, and write the section."""
     long_files(here / "wav", ".wav", n=6, minutes=40)
     long_files(here / "flac", ".flac", n=6, minutes=20)
     one_shots(here / "shots", 4_000)
     rows = [
-        compare("long WAV, 44.1 kHz stereo", here / "wav", runs),
-        compare("long FLAC, 44.1 kHz stereo", here / "flac", runs),
-        compare("one-shots, 0.1-1 s WAV", here / "shots", runs),
+        compare("long WAV, 44.1 kHz stereo", here / "wav", runs, space),
+        compare("long FLAC, 44.1 kHz stereo", here / "flac", runs, space),
+        compare("one-shots, 0.1-1 s WAV", here / "shots", runs, space),
     ]
     data = os.environ.get("SOUNDKIN_DATA")
     if data:
-        rows.append(compare("development data, all", Path(data), runs))
+        rows.append(compare("development data, all", Path(data), runs, space))
     columns = [
         "files",
         "n",
@@ -302,13 +343,13 @@ def speed(here: Path, runs: int) -> None:
     ]
     body = (
         f"`python bench/ingest.py`: {machine(CORES)} {CORES} processes each, medians of {runs} runs taken in "
-        "turn. Soundkin: `Library.add` into a fresh library, process start, hashing, grid, mfcc, peaks, commits "
+        f"turn. Soundkin: `Library.add` into a fresh library, process start, hashing, grid, {space}, peaks, commits "
         "and the borders of the bands included. Floor: decode + mono + resample to 16 kHz alone. By CPU seconds: "
         "what the floor costs in one process over what Soundkin costs in all of its. librosa: `load` + "
         "`feature.mfcc` per file, on a third of the files, 400 at most. Cores at --jobs 1: CPU seconds over seconds (asked: 1.2 and less).\n\n"
         + table(columns, rows)
     )
-    write_section("Ingest", body)
+    write_section(_section("Ingest", space), body)
 
 
 if __name__ == "__main__":

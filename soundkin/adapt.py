@@ -76,7 +76,10 @@ class Weighing:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One figure on held-back sounds: before, after, and how much higher, with 95 % intervals."""
+    """One figure on held-back sounds: before, after, and how much higher, with 95 % intervals.
+
+    That of the gain is over the same copies; of the same-file figure it is the widest there can be.
+    """
 
     what: str
     before: Interval
