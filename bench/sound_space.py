@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from torch import Generator
 from mfcc_constants import bands, write
 from quality import TASKS, as_begun
 
@@ -22,6 +23,7 @@ from soundkin.evaluate.datasets import read_datasets, with_tasks
 from soundkin.evaluate.table import Line, evaluate
 from soundkin.recipe.export import export_space
 from soundkin.recipe.load import load_recipe
+from soundkin.recipe.views import draw_views
 from soundkin.shelf import SHIPPED
 from soundkin.space import Space, load_space
 from soundkin.train import Training, train
@@ -29,7 +31,7 @@ from soundkin.train import Training, train
 LIMITS = (
     "Sounds alike, not meanings: what is said and who says it are mixed, and speakers of single "
     "words are ranked worse than by mfcc; pitch is heard as part of timbre; nothing above "
-    "8 kHz; rhythm beyond a second is not heard. Trained for minutes, not for hours."
+    "8 kHz; rhythm beyond a second is not heard. Trained for half an hour, not for days."
 )
 
 
@@ -39,7 +41,9 @@ def main(run: Path, data: Path) -> None:
     done = torch.load(run / "checkpoint.pt", weights_only=True)["step"]
     state = train(recipe, run, steps=done)
     file = SHIPPED / "sound.json"
-    export_space(state.model, file, windows=state.heard, card=card(state, done * recipe.run.batch))
+    pairs = done * recipe.run.batch
+    heard = torch.cat([state.heard, draw_views(recipe, None, Generator().manual_seed(1)).a])
+    export_space(state.model, file, windows=heard, card=card(state, pairs), int8=True)
     space = load_space("sound")
     settings = json.loads(file.read_text(encoding="utf-8"))
     sets = [folder for folder in sorted(data.iterdir()) if folder.is_dir()]
@@ -58,12 +62,13 @@ def card(state: Training, pairs: int) -> dict[str, object]:
     return {
         "what": "General similarity, learnt without labels from synthesized sound alone: pairs of "
         "sounds whose knobs lie a little apart are kin.",
-        "data": "Synthesized on the fly by the patches world, voice and voice-fm; no recording. The "
-        "bands were measured on the sets of the figures.",
+        "data": "Synthesized on the fly by the patch world; no recording. The bands were measured on "
+        "the sets of the figures.",
         "made": f"Recipe sound, seed 0: {pairs:,} pairs in {state.step} steps, "
-        f"{state.elapsed_s / 60:.0f} minutes of a shared CPU core; averaged weights; network and "
+        f"{state.elapsed_s / 60:.0f} minutes of one CPU core; averaged weights; network and "
         "statistics of bands joined, 256 principal components of drawn sound, whitened to "
-        f"{state.model.recipe.vector.whiten:g}; weights of both chosen on the sets of the figures.",
+        f"{state.model.recipe.vector.whiten:g}; weights of both, and the recipe among ten, chosen on "
+        "the sets of the figures.",
         "limits": LIMITS,
         "licence": "Apache-2.0",
         "pairs": pairs,

@@ -80,6 +80,49 @@ def test_a_graph_that_suffers_stays_in_32_bits():
     assert "is below 0.99: 32 bits stay" in found.why
 
 
+def test_a_convolution_of_one_channel_stays_and_maxima_stay_in_8_bits():
+    rng = np.random.default_rng(0)
+    node, info, number = (
+        onnx.helper.make_node,
+        onnx.helper.make_tensor_value_info,
+        onnx.TensorProto.FLOAT,
+    )
+    pads, halves = {"pads": [1, 1, 1, 1]}, {"kernel_shape": [2, 2], "strides": [2, 2]}
+    graph = onnx.helper.make_graph(
+        [
+            node("Conv", ["rows", "thin"], ["a"], name="first", **pads),
+            node("Relu", ["a"], ["b"], name="relu"),
+            node("Conv", ["b", "wide"], ["c"], name="second", **pads),
+            node("Relu", ["c"], ["d"], name="relu_2"),
+            node("MaxPool", ["d"], ["e"], name="largest", **halves),
+            node("Conv", ["e", "wide"], ["f"], name="third", **pads),
+            node("Flatten", ["f"], ["g"]),
+            node("ReduceL2", ["g", "axes"], ["length"], keepdims=1),
+            node("Div", ["g", "length"], ["vectors"]),
+            node("Identity", ["valid"], ["seen"]),
+        ],
+        "network",
+        [info("rows", number, [BATCH, 1, 8, 8]), info("valid", onnx.TensorProto.INT64, [BATCH])],
+        [info("vectors", number, [BATCH, 128]), info("seen", onnx.TensorProto.INT64, [BATCH])],
+        [
+            onnx.numpy_helper.from_array(rng.standard_normal((8, k, 3, 3)).astype(np.float32), name)
+            for name, k in (("thin", 1), ("wide", 8))
+        ]
+        + [onnx.numpy_helper.from_array(np.array([1], np.int64), "axes")],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
+    model.ir_version = 10
+    rows = rng.standard_normal((40, 1, 8, 8)).astype(np.float32)
+    found = quantise(model.SerializeToString(), rows, np.full(40, 8), batch=BATCH)
+    assert found.kept
+    nodes = onnx.load_from_string(found.graph).graph.node
+    made = {name: one.op_type for one in nodes for name in one.output}
+    taken = {one.name: [made.get(name, "") for name in one.input] for one in nodes}
+    assert taken["first"] == ["", ""]
+    assert taken["second"] == taken["third"] == ["DequantizeLinear"] * 2
+    assert taken["largest"] == ["DequantizeLinear"]
+
+
 def test_feeds_are_full_and_in_order():
     rows, valid = np.arange(10.0).reshape(5, 2), np.arange(5)
     feeds = list(batches(rows, valid, 3))
