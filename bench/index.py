@@ -12,7 +12,7 @@ The peers are no dependencies of Soundkin:
 `pip install annoy faiss-cpu hnswlib voyager usearch pynndescent` (into the environment that runs
 this, or into another with NumPy and Numba, named by `--peer-python`). One that is not installed is
 named and left out; so is one that takes longer than `--limit` seconds, the slow builders above
-200,000 vectors, and whichever peer comes after two thirds of `--minutes`. Each runs in a process of its own (peak memory, and libraries that do not bear each
+200,000 vectors, and whichever peer comes after 60 % of `--minutes`; those that matter most come first. Each runs in a process of its own (peak memory, and libraries that do not bear each
 other). Recall@10 is counted by distance, as ann-benchmarks does. It is built with all cores;
 "single" asks one query a call with one thread, "batch" all in one call with one thread, "shared"
 the same with all cores.
@@ -32,9 +32,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import index_parts
 from index_data import prepare
-from index_peers import PEERS, SLOW, SLOW_ABOVE
+from index_peers import FIRST, PEERS, SLOW, SLOW_ABOVE
 from index_plot import draw
 from index_run import run
+from index_selections import selections
 from results import machine, table, write_section
 
 FLOORS = (0.90, 0.95, 0.97)
@@ -83,8 +84,10 @@ def against(results: list[dict], ours: str, peers: tuple[str, ...], what: str) -
     return f"{ours} against {what}: " + ("; ".join(said) or "nothing to compare") + "."
 
 
-def tabled(kind: str, n: int, given: argparse.Namespace) -> tuple[str, list[dict]]:
-    """All indexes on one set of vectors: text and results."""
+def tabled(
+    kind: str, n: int, given: argparse.Namespace, turn: list[str], results: list[dict]
+) -> str:
+    """Some indexes on one set of vectors, added to the results; the text with all that are there."""
     started = time.perf_counter()
     home = prepare(kind, n, given.folder)
     made_s = time.perf_counter() - started
@@ -92,14 +95,16 @@ def tabled(kind: str, n: int, given: argparse.Namespace) -> tuple[str, list[dict
     slow = [name for name in wanted if n > SLOW_ABOVE and name in SLOW]
     for name in slow:
         print(f"{name}: left out above {SLOW_ABOVE:,} vectors", flush=True)
-    results = []
-    for name in wanted:
+    late = []
+    for name in (name for name in wanted if name in turn):
         if time.perf_counter() > given.tables_until:
             print(f"{name}: left out, the tables' time is over", flush=True)
+            late.append(name)
             continue
         python = sys.executable if name.split(",")[0] in OURS else given.peer_python
         if name not in slow and (result := run(name, home, given.cores, python, given.limit)):
             results.append(result)
+    results.sort(key=lambda result: list(PEERS).index(result["peer"]))
     columns = ["index", "build s", "file MB", "peak MB", *(f"recall >= {f:.2f}" for f in FLOORS)]
     parts = [f"**{kind}, {n:,} vectors**", table(columns, [row(r) for r in results])]
     parts.append(
@@ -120,12 +125,14 @@ def tabled(kind: str, n: int, given: argparse.Namespace) -> tuple[str, list[dict
     )
     if slow:
         parts.append(f"Too slow to be built or asked at this size: {', '.join(slow)}.")
+    if late:
+        parts.append(f"Left out, for the time was over: {', '.join(late)}.")
     if made_s > 1:
         print(f"{kind}, {n:,}: vectors made in {made_s:.0f} s", flush=True)
     if not given.dry:
         picture = draw(results, f"{kind}, {n:,} vectors", f"index-{kind}-{n}")
         parts.append(f"![queries a second against recall](pictures/{picture})")
-    return "\n\n".join(parts), results
+    return "\n\n".join(parts)
 
 
 OURS = ("exact", "ann", "forest")
@@ -157,10 +164,10 @@ def main() -> None:
     parser.add_argument("--note", default="", help="a sentence for the head of the section")
     parser.add_argument("--dry", action="store_true", help="print, do not write")
     parser.add_argument(
-        "--minutes", type=float, default=35, help="the tables take no peer after 2/3 of it"
+        "--minutes", type=float, default=35, help="the tables take no peer after 60 % of it"
     )
     given = parser.parse_args()
-    given.tables_until = time.perf_counter() + 40 * given.minutes
+    given.tables_until = time.perf_counter() + 36 * given.minutes
     if "real" in given.data and "SOUNDKIN_DATA" not in os.environ:
         print("real vectors are left out: set SOUNDKIN_DATA to a folder of sounds", flush=True)
         given.data.remove("real")
@@ -190,7 +197,7 @@ def main() -> None:
     results: dict[tuple[str, int], list[dict]] = {}
     steps = {
         "growth": lambda: index_parts.growth(given.folder, grown(largest)),
-        "selections": lambda: index_parts.selections(given.folder, sets),
+        "selections": lambda: selections(given.folder, sets, given.peer_python),
         "reopening": lambda: index_parts.reopening(given.folder, largest),
         "compiling": index_parts.compiling,
         "trees": lambda: index_parts.accuracy(
@@ -200,9 +207,10 @@ def main() -> None:
     }
     begun = time.perf_counter()
     if "tables" in given.only:
-        for kind, n in sets:
-            text, results[kind, n] = tabled(kind, n, given)
-            keep(f"table-{kind}-{n}", text)
+        for turn in (list(FIRST), [name for name in PEERS if name not in FIRST]):
+            for kind, n in sets:
+                mine = results.setdefault((kind, n), [])
+                keep(f"table-{kind}-{n}", tabled(kind, n, given, turn, mine))
     for name in (name for name in NAMES[1:] if name in given.only):
         started = time.perf_counter()
         keep(name, steps[name]())

@@ -21,7 +21,6 @@ DRY = False
 TARGET = 0.95
 N_ASKED = 300
 TREES = (1, 2, 4, 8, 16, 32, 64)
-PARTS = (0.01, 0.1)
 
 
 def load(home: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -89,47 +88,6 @@ def growth(folder: Path, sizes: tuple[int, ...]) -> str:
             f"**Growth.** Clustered vectors, recall@10 >= {TARGET}, one query a call, one thread.",
             table(columns, lines),
             f"![growth](pictures/{picture})",
-        ]
-    )
-
-
-def selections(folder: Path, data: list[tuple[str, int]]) -> str:
-    """What a mask costs: 1 % and 10 %, drawn by chance and as one neighbourhood."""
-    from soundkin.index import build
-
-    lines = []
-    for kind, n in data:
-        X, Q, true = load(prepare(kind, n, folder))
-        rng = np.random.default_rng(1)
-        asked = Q[:N_ASKED]
-        similar = X @ X[len(X) // 2]
-        for name in ("exact", "ann", "forest"):
-            index = build(name, X, **({"target": 0.0} if name == "ann" else {}))
-            effort = {"threads": 1} if name == "exact" else first_good(index, X, Q, true)
-            whole = single_ms(index, asked, **effort)
-            cells = [f"{kind}, {n:,}", name, f"{whole:.3f}"]
-            for part in PARTS:
-                count = int(part * len(X))
-                near = similar >= np.partition(similar, -count)[-count]
-                for mask in (rng.random(len(X)) < part, near):
-                    ms = single_ms(index, asked, mask=mask, **effort)
-                    ids, _ = index.query(asked, K, mask=mask, **effort)
-                    rows = X[mask]
-                    nearest = np.sort(-np.partition(-(asked @ rows.T), K - 1, axis=1)[:, :K])
-                    found = recall(ids, X, asked, np.sort(1 - nearest, axis=1))
-                    cells.append(f"{ms:.3f} = {ms / whole:.1f}x ({found:.3f})")
-            print("selections:", cells, flush=True)
-            lines.append(cells)
-    columns = ["vectors", "index", "all, ms"]
-    columns += [f"{part:.0%} {how}" for part in PARTS for how in ("by chance", "one neighbourhood")]
-    return "\n\n".join(
-        [
-            (
-                "**Selections.** Milliseconds a query with a boolean mask, times the query of all "
-                f"(recall@10); one query a call, one thread, the effort that reaches {TARGET} over all. "
-                "The neighbourhood is that of one item, mostly far from the queries."
-            ),
-            table(columns, lines),
         ]
     )
 

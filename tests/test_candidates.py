@@ -18,8 +18,9 @@ from soundkin.library.rows import _vector_rows
 from soundkin.library.store import Store, vectors_table
 from soundkin.listen import known_part
 from soundkin.scope import Scope
-from soundkin.search import Part, Sense, candidates, rank, rank_in, scales_of
+from soundkin.search import Part, Sense, candidates, rank_in, scales_of
 from tests.library.making import SPACE, heard, lay_root, put, sound_id
+from tests.ranking import rank
 
 if TYPE_CHECKING:
     from pathlib import Path

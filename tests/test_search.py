@@ -15,8 +15,9 @@ from soundkin.library.catalogue import Catalogue
 from soundkin.library.store import Store
 from soundkin.listen import QueryItem, as_items, known_part
 from soundkin.scope import Scope
-from soundkin.search import BANDS, Part, band_of, hits, rank, spread
+from soundkin.search import BANDS, Part, band_of, hits, spread
 from tests.library.making import DIM, SPACE, heard, lay_root, put, sound_id, unit
+from tests.ranking import rank
 
 if TYPE_CHECKING:
     from pathlib import Path

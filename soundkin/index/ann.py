@@ -17,23 +17,21 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from soundkin.errors import InputError
-from soundkin.index.centres import centres_of
-from soundkin.index.codes import likely_error, quantise, writeable
+from soundkin.index.codes import likely_error, writeable
 from soundkin.index.container import Arrays, Header, write_container
 from soundkin.index.gate import Gate
-from soundkin.index.lists import Lists, append, grouped, list_numbers, look, regroup
-from soundkin.index.nearest import scan
-from soundkin.index.planting import grown
-from soundkin.index.shared import divided
-from soundkin.index.tuning import recall, tune
+from soundkin.index.lists import Lists, appended, listed, regroup
+from soundkin.index.opening import Plan, Rows, of_all, of_rows, of_some
+from soundkin.index.reach import least_reach
+from soundkin.index.tuning import tune
 from soundkin.index.vectors import as_allowed, as_ids, as_unit_vectors, check_k, refuse_effort
-from soundkin.index.within import Within, look_within, scattered, within
+from soundkin.index.within import Within, scattered, within
 
 if TYPE_CHECKING:
     from soundkin.index import Floats, Ids, Selection
@@ -43,44 +41,23 @@ FLAT_BELOW = 5000
 """Fewer items lie in one list: too few to learn centres from."""
 LISTS_PER_ROOT, MORE_LISTS = 2.3, 8
 """Lists, in roots of n; and how many times as many are tried where very many rows are compared."""
-OPENED_FOR_EACH = 4
-"""Lists with so many allowed items for each answer are opened before reach is asked."""
 SCAN_GLADLY = 2.0
 """A selection is scanned, which finds everything, up to so many times the cost of a search of all."""
 KEPT = 4
 """Selections that are kept looked up."""
 REACH_PER_ROOT = 1.2
 """Reach that was not measured, times the root of the dimension."""
-REACHES = (
-    (0, 0.0), (0, 0.06), (0, 0.08), (0, 0.09), (0, 0.1), (8, 0.1), (8, 0.11), (8, 0.12), (32, 0.11),
-    (32, 0.12), (64, 0.11), (64, 0.12), (128, 0.12), (128, 0.14), (128, 0.2), (128, 0.3), (128, 0.6),
+STEPS = (
+    1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 80, 96, 128, 160, 192,
+    256, 320, 384, 512, 768, 1024,
 )  # fmt: skip
-"""Lists opened besides the usual ones, and reach, from the cheapest to the dearest."""
-REACH_QUERIES, REACH_SPARE = 128, 0.2
-"""Other selections may be harder: this part of what may be missed must not be."""
-REACH_PARTS = (("items", 0.1), ("items", 0.5), ("lists", 0.1), ("lists", 0.5))
-"""Selections on which reach is measured: a part of the items, and of the lists, by chance."""
+"""Lists opened, from the cheapest effort to the dearest."""
 TAIL = 4
 """Rows added later are put in their places when they are more than one part in so many."""
 QUERY_NS, CENTRE_NS, LIST_NS, ROW_NS, GATHER_NS = 20_000.0, 5.0, 500.0, 8.0, 12.0
 """Cost of any query, a centre compared, a list opened, a row compared, one fetched from anywhere."""
 WORTH_TRYING = 1.5
 """More lists are tried where the rows cost so many times what so many more centres would."""
-_NONE, _ALL = np.empty(0, np.int32), np.empty(0, np.bool_)
-
-
-Rows: TypeAlias = npt.NDArray[np.int32]
-
-
-class _Plan(NamedTuple):
-    """The effort of a query."""
-
-    n_probe: int
-    more: int
-    wanted: int
-    reach: np.float32
-    error: float
-    threads: int
 
 
 class AnnIndex:
@@ -140,7 +117,7 @@ class AnnIndex:
         cls, vectors: Floats, n_lists: int, seed: int, threads: int, target: float, space_id: str
     ) -> AnnIndex:
         """An index with so many lists."""
-        lists, error = _lists(vectors, n_lists, seed, threads)
+        lists, error = listed(vectors, n_lists if len(vectors) >= FLAT_BELOW else 1, seed, threads)
         settings = {"seed": seed, "n_built": len(vectors), "error": error, "tuned": {}}
         index = cls(lists, vectors, np.ones(len(vectors), np.bool_), settings, space_id)
         if target and len(lists.centres) > 1:
@@ -226,49 +203,28 @@ class AnnIndex:
         ids = np.empty((len(queries), k), np.int64)
         distances = np.empty((len(queries), k), np.float32)
         with self._gate.reading():
-            plan, chosen = self._plan(k, effort), self._chosen(mask)
+            table = self._lists, self._vectors, self._plan(k, effort)
+            chosen = self._chosen(mask)
             if chosen is None:
-                self._look(plan, queries, ids, distances)
+                of_all(*table, queries, ids, distances)
             elif chosen.firsts.size:
-                self._look_within(plan, queries, chosen, ids, distances)
+                of_some(*table, chosen, queries, ids, distances)
             else:
-                self._scan(plan, queries, chosen.rows, len(chosen.rows), ids, distances)
+                of_rows(*table, chosen.rows, len(chosen.rows), queries, ids, distances)
         return ids, distances
 
     def ladder(self) -> list[dict[str, float]]:
         """Efforts from the cheapest to the dearest, for `tune`."""
         n_lists = self._n_lists
-        steps = [
-            1,
-            2,
-            3,
-            4,
-            6,
-            8,
-            10,
-            12,
-            14,
-            16,
-            20,
-            24,
-            28,
-            32,
-            40,
-            48,
-            64,
-            80,
-            96,
-            128,
-            160,
-            192,
-        ]
-        steps = [step for step in [*steps, 256, 320, 384, 512, 768, 1024] if step < n_lists]
+        steps = [step for step in STEPS if step < n_lists]
         return [{"n_probe": float(step)} for step in [*steps, n_lists]]
 
     def adopt(self, tuned: dict[str, Any]) -> None:
         """Make an effort that `tune` measured the default one, and measure reach for its target."""
         self._settings["tuned"] = tuned
-        more, reach = self._least_reach(float(tuned["target"]), int(tuned["k"]))
+        target, k, seed = float(tuned["target"]), int(tuned["k"]), int(self._settings["seed"])
+        plan = self._plan(k, {})
+        more, reach = least_reach(self._lists, self._vectors, self._alive, plan, target, k, seed)
         self._settings |= {"more": more, "reach": reach}
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -306,13 +262,13 @@ class AnnIndex:
         per_list = len(self._vectors) / self._n_lists
         return self._plan(10, {}).n_probe * (LIST_NS + ROW_NS * per_list)
 
-    def _plan(self, k: int, effort: dict[str, float]) -> _Plan:
+    def _plan(self, k: int, effort: dict[str, float]) -> Plan:
         """The effort of a query for `k` items, what is not given as it was measured."""
         n, n_lists, settings = len(self._vectors), self._n_lists, self._settings
         usual = settings["tuned"].get("effort", {}).get("n_probe", 1 + n_lists / 32)
         n_probe = int(effort.get("n_probe", max(1.0, k / 10) ** 0.5 * usual))
         reach = effort.get("reach", settings.get("reach", REACH_PER_ROOT / self.dim**0.5))
-        return _Plan(
+        return Plan(
             n_probe=max(1, min(n_lists, n_probe)),
             more=0 if "n_probe" in effort else int(settings.get("more", 8)),
             wanted=min(max(k, int(effort.get("n_measured", 20 + 2 * k))), max(n, 1)),
@@ -341,74 +297,6 @@ class AnnIndex:
         self._kept = (chosen, *kept[: KEPT - 1])
         return chosen
 
-    def _look(self, plan: _Plan, queries: Floats, ids: Ids, distances: Floats) -> None:
-        """Search among all items, into `ids` and `distances`."""
-        lists, (n_probe, _, wanted, _, error, threads) = self._lists, plan
-        n = len(self._vectors)
-        divided(
-            lambda Q, i, d: look(*lists, self._vectors, Q, n_probe, wanted, error, i, d),
-            threads, queries, ids, distances,
-        )  # fmt: skip
-        short = ids[:, min(ids.shape[1], n) - 1] < 0
-        if n and short.any():
-            found = ids[short], distances[short]
-            self._scan(plan, queries[short], _NONE, n, *found)
-            ids[short], distances[short] = found
-
-    def _look_within(
-        self, plan: _Plan, queries: Floats, part: Within, ids: Ids, distances: Floats
-    ) -> None:
-        """Search among the items of a selection, into `ids` and `distances`."""
-        lists, (n_probe, more, wanted, reach, error, threads) = self._lists, plan
-        for_each = OPENED_FOR_EACH * ids.shape[1] * part.n_lists // max(1, len(part.rows))
-        n_probe = max(1, min(max(n_probe + more, for_each), part.n_lists))
-        divided(
-            lambda Q, i, d: look_within(
-                lists.centres, lists.centre_scales, lists.halves, lists.codes, lists.scales,
-                lists.ids_of_rows, part.rows, part.firsts, part.strays, self._vectors, Q, n_probe,
-                wanted, reach, error, i, d,
-            ),
-            threads, queries, ids, distances,
-        )  # fmt: skip
-
-    def _least_reach(self, target: float, k: int) -> tuple[int, float]:
-        """The first of `REACHES` that finds `target` of the `k` nearest in each of some selections."""
-        rng = np.random.default_rng(int(self._settings["seed"]))
-        numbers = list_numbers(self._lists, len(self._vectors))
-        asked = rng.choice(np.flatnonzero(self._alive), REACH_QUERIES)
-        queries, parts = np.ascontiguousarray(self._vectors[asked]), []
-        shape, plan = (len(queries), k), self._plan(k, {})
-        ids, distances = np.empty(shape, np.int64), np.empty(shape, np.float32)
-        for what, share in REACH_PARTS:
-            of = np.arange(len(numbers)) if what == "items" else numbers
-            allowed = self._alive & (rng.random(int(of.max()) + 1) < share)[of]
-            allowed[asked] = False
-            n_allowed = int(np.count_nonzero(allowed))
-            true = np.empty(shape, np.float32)
-            part = within(allowed, allowed, n_allowed, self._lists)
-            self._scan(plan, queries, part.rows, n_allowed, ids, true)
-            parts.append((part, true))
-        for more, reach in REACHES:
-            plan = plan._replace(more=more, reach=np.float32(reach))
-            for part, true in parts:
-                self._look_within(plan, queries, part, ids, distances)
-                if recall(distances, true) < target + REACH_SPARE * (1 - target):
-                    break
-            else:
-                break
-        return more, reach
-
-    def _scan(
-        self, plan: _Plan, queries: Floats, rows: Rows, n: int, ids: Ids, distances: Floats
-    ) -> None:
-        """Nearest of `n` rows - of all, where `rows` is empty - into `ids` and `distances`."""
-        lists = self._lists
-        table, items = (self._vectors, lists.codes, lists.scales, rows), lists.ids_of_rows
-        divided(
-            lambda Q, i, d: scan(*table, items, 0, n, _ALL, Q, plan.error, i, d),
-            plan.threads, queries, ids, distances,
-        )  # fmt: skip
-
     def _rows(self) -> Rows:
         """The row of each id."""
         rows = self._rows_of_ids
@@ -421,30 +309,9 @@ class AnnIndex:
 
     def _append(self, first: int, last: int, new: Floats) -> None:
         """Put the codes of rows first..last into their lists; at times, all rows in their places."""
-        codes, scales, error = quantise(new)
+        lists, error = appended(self._lists, first, new)
         self._settings["error"] = max(error, float(self._settings["error"]))
-        lists, n_sorted = self._lists, int(self._lists.starts[-1])
-        lists = lists._replace(
-            codes=grown(lists.codes, first, codes),
-            scales=grown(lists.scales, first, scales),
-            ids_of_rows=grown(lists.ids_of_rows, first, np.arange(first, last, dtype=np.int32)),
-            nexts=grown(lists.nexts, first - n_sorted, np.full(last - first, -1, np.int32)),
-        )
-        append(lists, first, last, new)
+        n_sorted = int(lists.starts[-1])
         if last - n_sorted > max(FLAT_BELOW, n_sorted // TAIL):
             lists = regroup(lists, last)
         self._lists = lists
-
-
-def _lists(vectors: Floats, n_lists: int, seed: int, threads: int) -> tuple[Lists, float]:
-    """The vectors' codes in lists around centres, and the longest error of a code."""
-    n, dim = vectors.shape
-    codes, scales, error = quantise(vectors)
-    if n < FLAT_BELOW:
-        centres, numbers = np.zeros((1, dim), np.float32), np.zeros(n, np.int32)
-    else:
-        centres, numbers = centres_of(vectors, max(1, min(n_lists, n // 39)), seed, threads)
-    centre_codes, centre_scales, _ = quantise(centres)
-    halves = (np.einsum("ij,ij->i", centres, centres) / 2).astype(np.float32)
-    empty = Lists(centre_codes, centre_scales, halves, _NONE, _NONE, _NONE, codes, scales, _NONE)
-    return grouped(empty, numbers, codes, scales, np.arange(n, dtype=np.int32)), error

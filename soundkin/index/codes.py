@@ -178,3 +178,24 @@ def _dot_code(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # 
     adds = ir.FunctionType(i32, [half])
     name = f"llvm.vector.reduce.add.v{LANES // 2}i32"
     return builder.call(cgutils.get_or_insert_function(builder.module, adds, name), [new_total])
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fetch(_: Any, codes: Any, row: Any) -> Any:  # noqa: ANN401 - Numba's types
+    """Ask the processor for the first 128 bytes of a row of codes that is compared soon."""
+    return numba.types.void(codes, row), _fetch_code
+
+
+def _fetch_code(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401
+    """LLVM's text for `fetch`."""
+    codes = context.make_array(signature.args[0])(context, builder, args[0])
+    row = context.cast(builder, args[1], signature.args[1], numba.types.intp)
+    width = builder.extract_value(codes.shape, 1)
+    start = builder.gep(codes.data, [builder.mul(row, width)])
+    i32 = ir.IntType(32)
+    asks = ir.FunctionType(ir.VoidType(), [start.type, i32, i32, i32])
+    prefetch = cgutils.get_or_insert_function(builder.module, asks, "llvm.prefetch.p0")
+    for line in (0, 64):
+        place = builder.gep(start, [ir.Constant(ir.IntType(64), line)])
+        builder.call(prefetch, [place, i32(0), i32(3), i32(1)])
+    return context.get_dummy_value()

@@ -14,8 +14,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from soundkin.index.codes import compiled, dot_at, narrow, slack_of
+from soundkin.index.centres import centres_of
+from soundkin.index.codes import compiled, dot_at, narrow, quantise, slack_of
 from soundkin.index.nearest import best_first, keep, measure
+from soundkin.index.planting import grown
 
 
 class Lists(NamedTuple):
@@ -131,6 +133,37 @@ def list_numbers(lists: Lists, n: int) -> npt.NDArray[np.int32]:
     list_of_each_row(lists, numbers)
     of_items[lists.ids_of_rows[:n]] = numbers
     return of_items
+
+
+def listed(
+    vectors: npt.NDArray[np.float32], n_lists: int, seed: int, threads: int
+) -> tuple[Lists, float]:
+    """The vectors' codes in lists around centres, and the longest error of a code."""
+    n, dim = vectors.shape
+    codes, scales, error = quantise(vectors)
+    if n_lists == 1:
+        centres, numbers = np.zeros((1, dim), np.float32), np.zeros(n, np.int32)
+    else:
+        centres, numbers = centres_of(vectors, max(1, min(n_lists, n // 39)), seed, threads)
+    centre_codes, centre_scales, _ = quantise(centres)
+    halves = (np.einsum("ij,ij->i", centres, centres) / 2).astype(np.float32)
+    none = np.empty(0, np.int32)
+    empty = Lists(centre_codes, centre_scales, halves, none, none, none, codes, scales, none)
+    return grouped(empty, numbers, codes, scales, np.arange(n, dtype=np.int32)), error
+
+
+def appended(lists: Lists, first: int, new: npt.NDArray[np.float32]) -> tuple[Lists, float]:
+    """Lists with new vectors hung on them as the rows from `first` on; the longest error of a code."""
+    codes, scales, error = quantise(new)
+    last, n_sorted = first + len(new), int(lists.starts[-1])
+    lists = lists._replace(
+        codes=grown(lists.codes, first, codes),
+        scales=grown(lists.scales, first, scales),
+        ids_of_rows=grown(lists.ids_of_rows, first, np.arange(first, last, dtype=np.int32)),
+        nexts=grown(lists.nexts, first - n_sorted, np.full(last - first, -1, np.int32)),
+    )
+    append(lists, first, last, new)
+    return lists, error
 
 
 def regroup(lists: Lists, n: int) -> Lists:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from soundkin.index.codes import compiled, dot_at, narrow, slack_of
+from soundkin.index.codes import compiled, dot_at, fetch, narrow, slack_of
 
 POOL = 1024
 """Rows of a whole scan that wait to be measured; when there are more, they are."""
 SCAN_ROWS = 2048
 """Rows that stay in the cache while the queries of a batch take turns."""
+AHEAD = 6
+"""A row of a selection is asked for when so many others are still to be compared before it."""
 
 
 @compiled
@@ -149,6 +151,8 @@ def scan(  # noqa: C901 - one pass, written out
             floor, q, unit = np.float32(floors[i]), queries[i], units[i]
             for place in range(start, end):
                 row = rows[place] if rows.size else place
+                if place + AHEAD < rows.size:
+                    fetch(codes, rows[place + AHEAD])
                 if allowed.size and not allowed[row]:
                     continue
                 score = np.float32(dot_at(codes, row, q)) * (scales[row] * unit)

@@ -18,10 +18,22 @@ def tune(
 ) -> dict[str, Any]:
     """Find, adopt and return the first effort of the ladder with recall@k of `target` or more.
 
+    As :func:`measured`; an index with fewer than two items has nothing to measure: an empty result.
+    """
+    tuned = measured(index, target, k=k, n_queries=n_queries, seed=seed)
+    if tuned:
+        index.adopt(tuned)
+    return tuned
+
+
+def measured(
+    index: Index, target: float = 0.95, *, k: int = 10, n_queries: int = 256, seed: int = 0
+) -> dict[str, Any]:
+    """The first effort of the ladder with recall@k of `target` or more.
+
     Queries are items of the index, with themselves left out. The result has `effort`, `recall`
     (which is below the target where even the dearest effort is), `queries_per_s` (one at a time,
-    as measured now), `target`, `k` and `n_queries`. An index with fewer than two items has
-    nothing to measure: an empty result.
+    as measured now), `target`, `k` and `n_queries`; it is empty for fewer than two items.
     """
     there = np.flatnonzero(index.alive)
     if there.size < 2:
@@ -49,7 +61,6 @@ def tune(
         }
         if tuned["recall"] >= target:
             break
-    index.adopt(tuned)
     return tuned
 
 

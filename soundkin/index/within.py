@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from soundkin.index.codes import compiled, dot_at, narrow, slack_of, writeable
-from soundkin.index.nearest import best_first, keep, measure, rows_allowed
+from soundkin.index.codes import compiled, dot_at, fetch, narrow, slack_of, writeable
+from soundkin.index.nearest import AHEAD, best_first, keep, measure, rows_allowed
 
 if TYPE_CHECKING:
     from soundkin.index.lists import Lists
@@ -105,29 +105,24 @@ def _collect(starts, heads, nexts, ids_of_rows, allowed, rows, firsts):
 
 
 @compiled
-def _compare(codes, scales, rows, first, last, q, best, best_rows, held):
-    """The places first..last of `rows` against a query: the best stay in a heap; its size."""
+def _compare(codes, scales, rows, first, last, q, best, best_rows, held, tops, nothing):
+    """The places first..last of `rows` against a query: the best stay in a heap; its size.
+
+    `tops` holds the k greatest scores, the least of them first.
+    """
     wanted = best.size
     floor = best[0] if held == wanted else np.float32(-np.inf)
     for place in range(first, last):
         row = rows[place]
+        if place + AHEAD < rows.size:
+            fetch(codes, rows[place + AHEAD])
         score = np.float32(dot_at(codes, row, q)) * scales[row]
         if score > floor:
             held = keep(best, best_rows, held, wanted, score, row)
+            keep(tops, nothing, tops.size, tops.size, score, 0)
             if held == wanted:
                 floor = best[0]
     return held
-
-
-@compiled
-def _kth_of(keys, held, tops, nothing):
-    """The k-th greatest of `held` keys, k being the length of `tops`; else minus infinity."""
-    if held < tops.size:
-        return np.float32(-np.inf)
-    count = 0
-    for c in range(held):
-        count = keep(tops, nothing, count, tops.size, keys[c], 0)
-    return tops[0]
 
 
 @compiled
@@ -143,7 +138,7 @@ def look_within(
     n_lists, k = len(centres), ids.shape[1]
     keys, order = np.empty(n_probe, np.float32), np.empty(n_probe, np.int32)
     best, best_rows = np.empty(wanted, np.float32), np.empty(wanted, np.int32)
-    tops, nothing = np.empty(k, np.float32), np.empty(k, np.int32)
+    tops, nothing = np.empty(k, np.float32), np.zeros(k, np.int32)
     scores = np.empty(n_lists, np.float32)
     queries, units = narrow(Q, codes.shape[1])
     for i in range(len(Q)):
@@ -161,17 +156,22 @@ def look_within(
                         floor = keys[0]
         best_first(keys, order, near)
         held = 0
+        tops[:] = -np.inf
         for turn in range(near):
             number = order[turn]
             first, last = firsts[number], firsts[number + 1]
-            held = _compare(codes, scales, rows, first, last, q, best, best_rows, held)
+            held = _compare(
+                codes, scales, rows, first, last, q, best, best_rows, held, tops, nothing
+            )
             scores[number] = -np.inf
-        kth = _kth_of(best, held, tops, nothing) * unit
+        kth = tops[0] * unit
         for number in range(n_lists):
             if scores[number] > kth:
                 first, last = firsts[number], firsts[number + 1]
-                held = _compare(codes, scales, rows, first, last, q, best, best_rows, held)
-                kth = _kth_of(best, held, tops, nothing) * unit
+                held = _compare(
+                    codes, scales, rows, first, last, q, best, best_rows, held, tops, nothing
+                )
+                kth = tops[0] * unit
         for c in range(held):
             best[c] *= unit
         slack = slack_of(error, unit, Q.shape[1])

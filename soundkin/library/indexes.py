@@ -28,7 +28,7 @@ import numpy.typing as npt
 from soundkin.errors import LibraryFormatError, SoundkinError, StorageError
 from soundkin.index import build, choose, load
 from soundkin.index.container import Header, read_container, write_container
-from soundkin.index.tuning import tune
+from soundkin.index.tuning import measured
 from soundkin.library import locks
 from soundkin.library.room import make_room, used_now
 
@@ -325,9 +325,11 @@ def _built(snapshot: Snapshot, view: SpaceView, target: float, n_queries: int) -
     kind, _ = choose(*X.shape)
     unmeasured: dict[str, Any] = {"target": 0.0} if kind == "ann" else {}  # it is measured here
     near = build(kind, X, space_id=view.space_id, **unmeasured)
-    tuned = tune(near, wished, n_queries=n_queries)
+    tuned = measured(near, wished, n_queries=n_queries)
     if kind == "ann" and tuned:
-        near.adopt(tuned | {"effort": _with_margin(tuned["effort"])})
+        tuned |= {"effort": _with_margin(tuned["effort"])}
+    if tuned:
+        near.adopt(tuned)
     return _cached(near, snapshot, view, rows)
 
 

@@ -67,7 +67,6 @@ __all__ = [
     "Sense",
     "band_of",
     "prepare",
-    "rank",
     "rank_in",
     "spread",
     "vectors_of",
@@ -81,37 +80,6 @@ def prepare(snapshot: Snapshot) -> None:
     """Compute from a new snapshot what every question without a scope needs."""
     for view in snapshot.spaces.values():
         reach_of(snapshot, view, (), None)
-
-
-def rank(
-    catalogue: Catalogue,
-    snapshot: Snapshot,
-    view: SpaceView,
-    parts: Sequence[Part],
-    *,
-    borders: Sequence[float],
-    scope: Scope | str | None = None,
-    k: int = 10,
-    min_closeness: float | None = None,
-    most_different: bool = False,
-    further: int = 8,
-    space: str = "",
-) -> SearchResult:
-    """Rank the sounds of one space by closeness to the parts of a query; see `rank_in`.
-
-    borders: of the bands, see `band_of`.
-    """
-    return rank_in(
-        catalogue,
-        snapshot,
-        [Sense(view, parts, borders)],
-        scope=scope,
-        k=k,
-        min_closeness=min_closeness,
-        most_different=most_different,
-        further=further,
-        space=space,
-    )
 
 
 def rank_in(

@@ -26,8 +26,9 @@ from soundkin.library.rows import _vector_rows, write_sounds
 from soundkin.library.store import SCHEMAS, Store, vectors_table
 from soundkin.library.sweep import sweep
 from soundkin.scope import Scope, sounds_in
-from soundkin.search import Part, rank
+from soundkin.search import Part
 from tests.library.making import SPACE, heard, lay_root, put, sound_id, unit
+from tests.ranking import rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +85,7 @@ import sys
 from pathlib import Path
 from soundkin.library.store import Store
 from tests.library.making import heard, put, sound_id, unit
+from tests.ranking import rank
 put(Store.open(Path(sys.argv[1])), [heard(sound_id(n), unit(n, 2)) for n in (5, 6)], 50)
 """
 
