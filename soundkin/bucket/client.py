@@ -192,7 +192,7 @@ class Bucket:
         """
         try:
             put = self._do(lambda store: store.put(name, body, mode=mode))
-        except (AlreadyExistsError, PreconditionError):
+        except (AlreadyExistsError, PreconditionError, FileNotFoundError):
             found = self.get_tagged(name)
             return found[1] if found is not None and found[0] == body else None
         return Object(name, len(body), 0, cast("str", put.get("e_tag") or ""), put.get("version"))

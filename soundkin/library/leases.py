@@ -156,11 +156,12 @@ class _Lease:
         self.what = what
         self._note = note
         self._since = time.monotonic()
-        self._lost = False
+        self._lost = self._long = False
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
         """Renew the lease in a thread until the block ends."""
+        self._long = True
         over = threading.Event()
         thread = threading.Thread(
             target=self._renew, args=(over,), name="soundkin-lease", daemon=True
@@ -189,7 +190,7 @@ class _Lease:
         if self._lost:
             return
         with contextlib.suppress(SoundkinError):
-            if time.monotonic() - self._since > self._note["lasts_s"] / 2:
+            if self._long or time.monotonic() - self._since > self._note["lasts_s"] / 2:
                 found = self.bucket.head(self.what.name)
                 if found is None or found.tag != self.what.tag:
                     return

@@ -61,7 +61,7 @@ class Mood:
 
     fault: "busy" (503), "expired" (403), "cut" (half of the answer, then the end), "slow", "never" (no
     answer while it lasts). times: how many requests are met so. of: only these methods. keys: access keys
-    whose requests are refused as expired. log: every request.
+    whose requests are refused as expired. log: every request; bytes_in, bytes_out: of all bodies.
     """
 
     fault: str = ""
@@ -71,6 +71,8 @@ class Mood:
     keys: frozenset[str] = frozenset()
     slow_s: float = 0.3
     log: list[tuple[str, str, str]] = field(default_factory=list)
+    bytes_in: int = 0
+    bytes_out: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def next(self, method: str, path: str) -> str:
@@ -114,6 +116,8 @@ def moody_s3(behind: str) -> Iterator[tuple[str, Mood]]:  # noqa: C901 - one han
             connection.request(self.command, self.path, body, headers)
             there = connection.getresponse()
             data = there.read()
+            mood.bytes_in += len(body)
+            mood.bytes_out += len(data)
             connection.close()
             if fault == "lost":  # done, but nobody hears of it
                 self.connection.close()

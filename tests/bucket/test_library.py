@@ -110,7 +110,12 @@ def test_a_lease_is_renewed_and_what_was_taken_over_is_left(
     assert bucket.get("locks/root-r") == b"{}"
 
 
-@pytest.mark.parametrize("fault", ["busy", "cut", "slow"])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "fault", ["cut", pytest.param("busy", marks=SLOW), pytest.param("slow", marks=SLOW)]
+)
 def test_writing_goes_on_through_faults(address: str, moody: Mood, fault: str) -> None:
     store = Store.open(address)
     lay_root(store)
@@ -140,6 +145,7 @@ def test_credentials_that_expire_leave_nothing_half_written(
     assert Store.open(address).count("vectors_toy-00000000") == 2
 
 
+@SLOW
 def test_an_answer_that_was_lost_adds_nothing_twice(address: str, moody: Mood) -> None:
     store = Store.open(address)
     lay_root(store)

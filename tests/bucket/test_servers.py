@@ -61,6 +61,7 @@ def test_readers_go_on_while_a_writer_writes_and_see_it_soon(
         reader.close()
 
 
+@pytest.mark.slow  # a forest is compiled
 def test_caches_of_a_bucket_lie_on_this_machine_and_are_bounded(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,7 @@ def test_faults_while_listening(sounds: tuple[str, Path], tmp_path: Path, moody:
     assert set(ledger(store)) == {b"broken.wav"}
 
 
+@pytest.mark.slow
 def test_processes_of_their_own_hear_a_bucket(sounds: tuple[str, Path], tmp_path: Path) -> None:
     address, _ = sounds
     report = index(Store.open(tmp_path / "library"), address, jobs=1)
