@@ -85,13 +85,13 @@ def onsets(magnitude: Doubles, rate_hz: int) -> npt.NDArray[np.int64]:
     flux = np.maximum(np.diff(loud, axis=0, prepend=np.zeros((1, loud.shape[1]))), 0).sum(axis=1)
     near = max(1, round(APART_S * rate_hz / HOP))
     wide = 4 * near
-    padded = np.pad(flux, wide, mode="constant")
+    views = np.lib.stride_tricks.sliding_window_view
+    peaks = views(np.pad(flux, near), 2 * near + 1).max(axis=1)
+    bases = np.median(views(np.pad(flux, wide), 2 * wide + 1), axis=1)
+    high = (flux == peaks) & (flux > bases + RISE * flux.max())
     found: list[int] = []
-    for i, value in enumerate(flux):
-        at = i + wide
-        peak = value == padded[at - near : at + near + 1].max()
-        base = np.median(padded[at - wide : at + wide + 1])
-        if peak and value > base + RISE * flux.max() and (not found or i - found[-1] >= near):
+    for i in np.flatnonzero(high).tolist():
+        if not found or i - found[-1] >= near:
             found.append(i)
     return np.array(found, np.int64)
 

@@ -205,7 +205,7 @@ def _digits(spaces: dict[str, Space], place: Place) -> dict[str, Any]:
     part = asked(clips, Task("digit", "speaker"))
     features = {}
     for name, space in spaces.items():
-        vectors = embed_clips(clips.files(), [space], cache=place.cache / "heard", jobs=1)
+        vectors = embed_clips(clips.files(), [space], cache=place.out / "heard", jobs=1)
         features[f"digits by {name}"] = vectors[space.id][part.rows]
     with threadpool_limits(1):
         found = content_test(features, part.labels, part.groups)

@@ -6,6 +6,7 @@ A folder holds one run of a study::
     cells/NAME.json    a finished cell: what was trained, for how long, what it answered
     training/NAME/     the training of a cell: log, recipe, checkpoint
     spaces/NAME/       what it learnt, as spaces
+    decoded/, heard/   sound that was decoded, clips that were heard: may be deleted
     table.md, *.svg    the page, made of whatever cells are done
 
 A cell is written whole or not at all, so a run that was killed goes on where it was.
@@ -66,8 +67,8 @@ class Cell:
 class Place:
     """Where a run stands and what it may use: folders, budget of a cell, device, changes to all.
 
-    `data`: the folder of labelled sets; `cache`: the folder for music and what was heard before;
-    `tell` hears what takes long.
+    `data`: the folder of labelled sets; `cache`: the folder for music, shared by runs; `tell` hears
+    what takes long.
     """
 
     out: Path
@@ -209,7 +210,8 @@ def state_of(cells: Sequence[Cell], place: Place) -> State:
     """Which cells are done, which are to do, and how long those will take."""
     done = [cell for cell in cells if cell_file(place, cell).is_file()]
     todo = [cell for cell in cells if cell not in done]
-    took = [float(read_json(cell_file(place, cell))["wall_s"]) for cell in done if cell.recipe]
+    trained = [cell for cell in done if cell.recipe and not cell.untrained]
+    took = [float(read_json(cell_file(place, cell))["wall_s"]) for cell in trained]
     pace_s = statistics.mean(took) if took else 60 * place.minutes
     quick = [cell for cell in todo if cell.untrained or not cell.recipe]
     left_s = pace_s * (len(todo) - len(quick)) if todo else 0.0

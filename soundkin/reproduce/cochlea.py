@@ -116,7 +116,7 @@ def measure(cell: Cell, learnt: Learnt, place: Place) -> Result:
 def _plane(space: Space, clips: Clips, place: Place) -> dict[str, Any]:
     """The clips of a task laid out by t-SNE."""
     part = asked(clips, clips.tasks[0])
-    vectors = embed_clips(clips.files(), [space], cache=place.cache / "heard", jobs=1)[space.id]
+    vectors = embed_clips(clips.files(), [space], cache=place.out / "heard", jobs=1)[space.id]
     rows = part.rows[:MOST_POINTS]
     with threadpool_limits(1):
         xy = t_sne(vectors[rows])

@@ -154,7 +154,7 @@ def compare(cell: Cell, place: Place) -> Result:
     clips = next((one for one in judged(place) if one.name == MAIN), judged(place)[0])
     listener = log_mel_statistics()
     rate_hz = listener.sample_rate
-    made = drawn(patch, cell.seed, rate_hz=rate_hz)
+    made = drawn(patch, cell.seed, rate_hz=rate_hz, n=N_SOUNDS)
     real = loudest_seconds(clips, rate_hz=rate_hz)
     with threadpool_limits(1):
         own, theirs = listener.embed(made), listener.embed(real)
@@ -191,14 +191,16 @@ def _uncertainty(clips: Clips, made: Floats, real: Floats) -> dict[str, Any]:
     return {"real": theirs, "made": np.mean(ours, axis=0), "groups": part.groups.tolist()}
 
 
-def drawn(patch: str, seed: int, *, rate_hz: int, n: int = N_SOUNDS) -> Floats:
+def drawn(patch: str, seed: int, *, rate_hz: int, n: int) -> Floats:
     """Sounds (n, one second) of a patch at random settings, peak at 1."""
     generator = torch.Generator().manual_seed(seed)
     made = make_patch(patch, rate_hz=rate_hz)
     u = draw(made, n, prior="uniform-human", generator=generator)
     seeds = torch.randint(2**31, (n,), generator=generator)
-    samples: Floats = made.render(u, seeds).numpy()
-    return samples / np.maximum(np.abs(samples).max(axis=1, keepdims=True), np.float32(1e-9))
+    samples: Floats = np.asarray(made.render(u, seeds), np.float32)
+    peaks: Floats = np.abs(samples).max(axis=1, keepdims=True)
+    scaled: Floats = samples / np.maximum(peaks, np.float32(1e-9))
+    return scaled
 
 
 def loudest_seconds(clips: Clips, *, rate_hz: int) -> Floats:

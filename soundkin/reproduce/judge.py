@@ -45,7 +45,7 @@ def task_answers(space: Space, sets: Sequence[Clips], place: Place) -> dict[str,
     """
     found: dict[str, Any] = {}
     for clips in sets:
-        vectors = embed_clips(clips.files(), [space], cache=place.cache / "heard", jobs=1)
+        vectors = embed_clips(clips.files(), [space], cache=place.out / "heard", jobs=1)
         for task in clips.tasks:
             try:
                 part = asked(clips, task)

@@ -172,7 +172,11 @@ def page(results: Sequence[Result], place: Place) -> Page:
     ]
     if "none" in done:
         text += _changes(done)
-    pictures = {f"{name}.svg": _picture(done, name) for name in (*PROPERTIES, "track") if done}
+    pictures = {
+        f"{name}.svg": _picture(done, name)
+        for name in (*PROPERTIES, "track")
+        if any(lift(results, name, 1) for results in done.values())
+    }
     text += ["", "## Curves over the size of the neighbourhood", ""]
     text += [f"![{name}]({file})" for file in pictures for name in [file.removesuffix(".svg")]]
     return Page("\n".join(text) + "\n", pictures)
@@ -208,8 +212,9 @@ def _picture(done: dict[str, list[Result]], name: str) -> str:
     series = {}
     for setting, results in done.items():
         ks = results[0]["answers"]["locality"][name]["ks"]
-        values = [lift(results, name, k) for k in ks]
-        series[setting] = (ks, [value for value in values if value is not None])
+        values = [value for k in ks if (value := lift(results, name, k)) is not None]
+        if len(values) == len(ks):
+            series[setting] = (ks, values)
     return lines(
         series,
         title=f"Locality of {name}",

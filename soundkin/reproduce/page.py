@@ -155,11 +155,13 @@ def opening(title: str, results: Sequence[Result], all_cells: int, place: Place)
     if trained:
         pairs = [r["training"]["pairs"] for r in trained]
         threads = sorted({r["training"].get("threads", 1) for r in trained})
-        shared = f"{_thousands(min(pairs))} to {_thousands(max(pairs))} pairs"
+        shared = f"{min(pairs):,} pairs"
+        if min(pairs) != max(pairs):
+            median = f"{statistics.median(pairs):,.0f} in the median"
+            shared = f"{min(pairs):,} to {max(pairs):,} pairs, {median}"
         lines.append(
             f"{len(results)} of {all_cells} cells are done. Each is trained for {place.budget} "
-            f"({shared}, {statistics.median(pairs):,.0f} in the median; "
-            f"{' or '.join(map(str, threads))} threads)"
+            f"({shared}; threads: {', '.join(map(str, threads))})"
             + (f", with {', '.join(f'`{c}`' for c in place.changes)}" if place.changes else "")
             + "."
         )
@@ -186,7 +188,3 @@ def share_of(ours: float, theirs: float) -> str:
     '1/1,000'
     """
     return f"1/{theirs / ours:,.0f}" if ours else "nothing yet"
-
-
-def _thousands(n: int) -> str:
-    return f"{n:,}"

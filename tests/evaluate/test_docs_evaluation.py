@@ -60,6 +60,6 @@ def test_the_page_runs_from_top_to_bottom(reader, capsys):
                     assert "| my_ears:1 |" in out
                 if "--onnx" in words:
                     assert "| mine (samples) |" in out
-    assert ran == 9
+    assert ran == 11
     assert (reader / "table.md").is_file()
     assert (reader / "report" / "report.html").is_file()

@@ -185,19 +185,33 @@ def test_without_fluidsynth_one_sentence_says_what_to_install(monkeypatch, tmp_p
         play.make_music(tmp_path, 20)
 
 
+def heard_tempo(samples, rate, hop=256):
+    """Beats a minute of the strongest autocorrelation of onsets at 1, 2, 4 and 8 beats."""
+    frames = np.lib.stride_tricks.sliding_window_view(samples, 1024)[::hop]
+    loud = np.log1p(100 * np.abs(np.fft.rfft(frames * np.hanning(1024))))
+    flux = np.maximum(np.diff(loud, axis=0), 0).sum(axis=1)
+    flux -= flux.mean()
+    echo = np.correlate(flux, flux, "full")[len(flux) - 1 :] / np.arange(len(flux), 0, -1)
+    tempi = np.arange(60, 180, 0.5)
+    beats = np.array([1, 2, 4, 8])[:, None] * 60 / tempi * rate / hop
+    strength = np.interp(beats, np.arange(len(echo)), echo).mean(axis=0)
+    return tempi[int(strength.argmax())]
+
+
 @pytest.mark.slow
 def test_a_rendered_set_sounds_as_labelled(tmp_path):
     if shutil.which("fluidsynth") is None:
         pytest.skip("FluidSynth is not installed: apt-get install fluidsynth fluid-soundfont-gm")
-    play.make_music(tmp_path, 20, seconds=6)
+    play.make_music(tmp_path, 20, seconds=15)
     with (tmp_path / "labels.csv").open() as lines:
         rows = list(csv.DictReader(lines))
     assert len(rows) == 20
+    beats = []
     [clips] = read_datasets(tmp_path)
     assert {(task.label, task.group) for task in clips.tasks} >= {("mode", "source")}
     for row in rows:
         samples, rate = read_sound(tmp_path / row["path"])
-        assert (len(samples), rate) == (6 * play.RATE_HZ, play.RATE_HZ)
+        assert (len(samples), rate) == (15 * play.RATE_HZ, play.RATE_HZ)
         assert np.abs(samples).max() > 0.02
         # energy lies on the pitches of the key
         spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
@@ -206,8 +220,15 @@ def test_a_rendered_set_sounds_as_labelled(tmp_path):
         pitch = np.rint(69 + 12 * np.log2(hz[heard] / 440)).astype(int) - KEYS.index(row["key"])
         chroma = np.bincount(pitch % 12, spectrum[heard], minlength=12)
         assert chroma[list(SCALES[row["mode"]])].sum() > 0.75 * chroma.sum()
+        if row["ensemble"] == "band":
+            beats.append(float(heard_tempo(samples, rate) / float(row["tempo_bpm"])))
+    # the beat is found again, now and then as its half, double, or another multiple
+    multiples = np.array([1 / 2, 2 / 3, 3 / 4, 1, 4 / 3, 3 / 2, 2])
+    off = np.abs(np.array(beats)[:, None] / multiples - 1)
+    assert (off.min(axis=1) < 0.03).mean() > 0.8
+    assert (off[:, 3] < 0.03).mean() > 0.4
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.flac")}
-    play.make_music(tmp_path, 20, seconds=6)
+    play.make_music(tmp_path, 20, seconds=15)
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.flac")} == before
 
 

@@ -29,10 +29,10 @@ SMALL = (
 )  # fmt: skip
 TINY = {"autodecompose": ("encoder.size=dense", "encoder.dim=4")}
 SOME = {
-    "doppelganger": ["mfcc", "sounds-voice", "random-weights", "voice-0.25", "real-augmented"],
-    "locality": ["mfcc", "random-weights", "none", "pitch"],
+    "doppelganger": ["mfcc", "sounds-voice", "voice-0.25", "real-augmented"],
+    "locality": ["mfcc", "none", "pitch"],
     "autodecompose": ["mfcc", "in-domain.0", "fine-tuned-10s.0"],
-    "cochlea": ["mfcc", "random-weights", "all", "only-noise", "log-mel-frames"],
+    "cochlea": ["mfcc", "random-weights", "only-noise"],
 }
 SAID = {
     "doppelganger": ["## By delta", "[S]", "11,432,960", "causal uncertainty", "real-augmented"],
