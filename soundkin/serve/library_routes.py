@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # ruff: noqa: TC001 - FastAPI reads the annotations at run time
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query
@@ -69,15 +70,15 @@ def disk_use(library: Path) -> list[DiskOut]:
     """Return what the parts of a library take on disk, the largest first."""
     sizes: Counter[str] = Counter()
     for path in (*library.glob("tables/*"), *library.glob("cache/*")):
-        sizes[_part(path)] += bytes_below(path) if path.is_dir() else path.stat().st_size
+        with suppress(OSError):  # a file that has just been replaced
+            sizes[_part(path)] += bytes_below(path) if path.is_dir() else path.stat().st_size
     return [DiskOut(what=what, bytes=size) for what, size in sizes.most_common()]
 
 
 def _part(path: Path) -> str:
     """Return what a file or folder of a library is, in words."""
     if path.parent.name == "tables":
-        name = path.name.partition("_")[0].removesuffix(".lance")
-        return {"vectors": "vectors", "peaks": "waveforms"}.get(name, "tables")
+        return "vectors" if path.name.startswith("vectors_") else "tables"
     return "maps" if path.name.startswith("map-") else "indexes"
 
 

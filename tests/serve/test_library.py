@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 import soundkin
+from soundkin import lists
 from soundkin.facade import IndexReport, Library, Progress
 from soundkin.serve import create_app
 from tests.serve.live import RATE_HZ, ask, noise, serving
@@ -28,6 +29,7 @@ def test_the_card(client: httpx.Client, library: Library, sounds_dir: Path) -> N
     card = client.get("/api/library").json()
     info = library.info()
     assert card["name"] == library.path.name
+    assert card["counts"].pop("marks")
     assert card["counts"] == {
         "sounds": info.sounds,
         "segments": info.segments,
@@ -41,6 +43,34 @@ def test_the_card(client: httpx.Client, library: Library, sounds_dir: Path) -> N
     assert space["indexed"]["why"] == info.spaces[0].indexed.why
     assert [root["path"] for root in card["roots"]] == [str(sounds_dir)]
     assert card["indexing"]["state"] == "idle"
+    assert {"mfcc", "sound"} <= set(card["installed"])
+    sizes = {part["what"]: part["bytes"] for part in card["disk"]}
+    vectors = [*library.path.glob("tables/vectors_*/**/*")]
+    assert sizes["vectors"] == sum(file.stat().st_size for file in vectors if file.is_file()) > 0
+    assert sizes["tables"] > 0
+
+
+def test_marks_change_with_tags_and_lists_alone(
+    client: httpx.Client, library: Library, ids: dict[str, str]
+) -> None:
+    def marks() -> str:
+        return client.get("/api/library").json()["counts"]["marks"]
+
+    tone, other = ids["tone_0440.wav"], ids["noise_05.flac"]
+    seen = [marks(), marks()]
+    library.tag([tone], ["marked"])
+    seen.append(marks())
+    body = {"sound_ids": [tone, other, "0" * 32]}
+    found = client.post("/api/tags/of", json=body).json()
+    assert found == [{"sound_id": tone, "tags": ["marked"]}, {"sound_id": other, "tags": []}]
+    library.untag([tone], ["marked"])
+    seen.append(marks())
+    made = lists.create(library, "x")
+    seen.append(marks())
+    lists.remove(library, made.list_id)
+    assert seen[0] == seen[1]
+    assert len(set(seen)) == 4
+    assert client.post("/api/tags/of", json={"sound_ids": ["../x"]}).status_code == 422
 
 
 def test_roots_and_failures(client: httpx.Client, sounds_dir: Path) -> None:
