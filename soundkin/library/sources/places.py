@@ -58,7 +58,7 @@ def slug(name: str) -> str:
     """Return a source's name as that of a folder; different ones for different names.
 
     >>> slug("ia:naturesounds")
-    'ia-naturesounds-8dbb8b50'
+    'ia-naturesounds-263d87bb'
     """
     digest = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
     return f"{re.sub(r'[^A-Za-z0-9.]+', '-', name)[-60:].strip('-.')}-{digest}"
@@ -69,7 +69,7 @@ def relative_path(item: Item) -> str:
 
     >>> from soundkin.library.sources.origins import Item
     >>> relative_path(Item("1", "https://example.org/a/Night%20owl.mp3?x=1"))
-    '9e6c1337/Night owl.mp3'
+    'fc942c07/Night owl.mp3'
     """
     name = item.name or unquote(PurePosixPath(urlsplit(item.url).path).name)
     digest = hashlib.blake2b(item.item_id.encode(), digest_size=4).hexdigest()
