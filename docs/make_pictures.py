@@ -97,7 +97,7 @@ def take_all(base: str, library: Library, folder: str) -> None:
         "duplicates": ("wide", "light", "/?show=duplicates", ["ArrowDown"]),
         "keys": ("wide", "light", "/", ["?"]),
         "library": ("wide", "light", "/", ["click .library-button"]),
-        "lists": ("wide", "light", f"/?list={kept.list_id}", ["ArrowDown", "p"]),
+        "lists": ("wide", "light", f"/?list={kept.list_id}", ["ArrowDown"]),
         "phone": ("phone", "light", f"/?like={pad}", ["ArrowDown"]),
     }
     chromium = os.environ.get("SOUNDKIN_CHROMIUM") or shutil.which("chromium")
