@@ -203,6 +203,7 @@ def measure(n: int, path: Path) -> None:
             points = draw_map(path, size)
             with served(path) as base:
                 page = browser.new_page(viewport={"width": 1280, "height": 800}, bypass_csp=True)
+                page.set_default_timeout(120_000)
                 if not rows:
                     rows = [
                         row_of(name, times) for name, times in ask(base, page, first_sound).items()
