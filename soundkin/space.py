@@ -195,13 +195,24 @@ class Space:
         """Unit vectors (k, dim) of the k segments of a chunk, resampled here."""
         return self.embed_gathered([self.gather_chunk(chunk)])[0]
 
-    def gather_chunk(self, chunk: Chunk) -> Gathered:
-        """Frames of those segments of a chunk that share them, the windows of the others."""
-        return self._gather(*self.place_chunk(chunk))
+    def gather_chunk(self, chunk: Chunk, heard: dict[int, Floats] | None = None) -> Gathered:
+        """Frames of those segments of a chunk that share them, the windows of the others.
 
-    def place_chunk(self, chunk: Chunk) -> tuple[Floats, Ints, Ints]:
-        """What :meth:`embed_at` takes, of a chunk's segments: resampled sound, starts, valid."""
-        samples = _resampled(chunk, self.sample_rate)
+        `heard`: the chunk's samples by rate in Hz, for all spaces that it goes to.
+        """
+        return self._gather(*self.place_chunk(chunk, heard))
+
+    def place_chunk(
+        self, chunk: Chunk, heard: dict[int, Floats] | None = None
+    ) -> tuple[Floats, Ints, Ints]:
+        """What :meth:`embed_at` takes, of a chunk's segments: resampled sound, starts, valid.
+
+        `heard`: as in :meth:`gather_chunk`.
+        """
+        heard = {} if heard is None else heard
+        if self.sample_rate not in heard:
+            heard[self.sample_rate] = _resampled(chunk, self.sample_rate)
+        samples = heard[self.sample_rate]
         starts_s, ends_s = _ranges(chunk, self.window_s)
         valid = np.rint((ends_s - starts_s) * self.sample_rate).astype(np.int64)
         valid = np.minimum(np.maximum(valid, 1), self.window_samples)

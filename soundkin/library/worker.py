@@ -70,10 +70,13 @@ class _Gatherer:
         self._outs: list[npt.NDArray[np.float32]] = []
         self._n = 0
 
-    def take(self, chunk: Chunk) -> npt.NDArray[np.float32]:
-        """Return the array that will hold the vectors of a chunk once `flush` has run."""
+    def take(self, chunk: Chunk, heard: dict[int, Samples]) -> npt.NDArray[np.float32]:
+        """Return the array that will hold the vectors of a chunk once `flush` has run.
+
+        heard: the chunk's samples by rate, resampled once for all spaces.
+        """
         out = np.empty((len(chunk.segments.seq), self.space.dim), np.float32)
-        self._parts.append(self.space.gather_chunk(chunk))
+        self._parts.append(self.space.gather_chunk(chunk, heard))
         self._outs.append(out)
         self._n += len(out)
         if self._n >= GATHERED:
@@ -191,8 +194,9 @@ def _decode(
 
     def gather(blocks: Iterable[Samples], rate_hz: int) -> None:
         for chunk in chunks(_with_beats(blocks, outcome, at), rate_hz, margin_s=margin_s):
+            heard: dict[int, Samples] = {}
             for gatherer in gatherers:
-                vectors[gatherer.space.id].append(gatherer.take(chunk))
+                vectors[gatherer.space.id].append(gatherer.take(chunk, heard))
             found.append(_without_samples(chunk))
 
     if job.start_s is None and job.end_s is None:
