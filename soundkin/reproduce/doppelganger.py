@@ -197,10 +197,9 @@ def drawn(patch: str, seed: int, *, rate_hz: int, n: int) -> Floats:
     made = make_patch(patch, rate_hz=rate_hz)
     u = draw(made, n, prior="uniform-human", generator=generator)
     seeds = torch.randint(2**31, (n,), generator=generator)
-    samples: Floats = np.asarray(made.render(u, seeds), np.float32)
-    peaks: Floats = np.abs(samples).max(axis=1, keepdims=True)
-    scaled: Floats = samples / np.maximum(peaks, np.float32(1e-9))
-    return scaled
+    samples: Floats = np.array(made.render(u, seeds), np.float32)
+    samples /= np.maximum(np.abs(samples).max(axis=1, keepdims=True), 1e-9)
+    return samples
 
 
 def loudest_seconds(clips: Clips, *, rate_hz: int) -> Floats:

@@ -199,6 +199,7 @@ def heard_tempo(samples, rate, hop=256):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_rendered_set_sounds_as_labelled(tmp_path):
     if shutil.which("fluidsynth") is None:
         pytest.skip("FluidSynth is not installed: apt-get install fluidsynth fluid-soundfont-gm")
