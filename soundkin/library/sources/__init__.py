@@ -11,6 +11,7 @@
 - :mod:`soundkin.library.sources.places`     what fetched files are called
 - :mod:`soundkin.library.sources.naming`     ``ia:...``, ``feed:...``: which source is meant
 - :mod:`soundkin.library.sources.batches`    what was fetched and waits to be heard; its journal
-- :mod:`soundkin.library.sources.run`        all of it: list, fetch, listen, remember
+- :mod:`soundkin.library.sources.settle`     hearing a batch, and writing down what became of it
+- :mod:`soundkin.library.sources.run`        all of it: list, fetch, settle
 - :mod:`soundkin.library.sources.play`       a sound that is not kept, from its origin by byte ranges
 """

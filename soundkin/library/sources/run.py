@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -19,33 +18,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundkin.errors import InputError, LibraryBusy, SourceError
-from soundkin.library.ingest import index_folder
-from soundkin.library.progress import IndexReport, Progress
+from soundkin.library.progress import Progress
 from soundkin.library.refusals import guarded
-from soundkin.library.roots import find
-from soundkin.library.rows import ledger_rows
-from soundkin.library.scan import PRESENT, Entry
-from soundkin.library.sources import origins
-from soundkin.library.sources.batches import JOURNAL, Batch, as_it_sounds, batch_of, note, noted
+from soundkin.library.sources.batches import Batch, as_it_sounds, batch_of, note
 from soundkin.library.sources.net import WebError, checked, host_of
-from soundkin.library.sources.origins import (
-    AUDIO,
-    DONE,
-    FAILED,
-    LISTED,
-    PASSING,
-    POINTERS,
-    Mark,
-    Origin,
-)
+from soundkin.library.sources.origins import AUDIO, DONE, FAILED, PASSING, POINTERS, Mark, Origin
 from soundkin.library.sources.places import relative_path, slug
 from soundkin.library.sources.robots import Robots
+from soundkin.library.sources.settle import Books
 from soundkin.library.sources.web import Client, Fetched, Stopped
-from soundkin.library.tables import at_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from soundkin.library.progress import IndexReport
     from soundkin.library.sources.naming import Source
     from soundkin.library.sources.origins import Item
     from soundkin.library.store import Store
@@ -116,18 +102,36 @@ class _Run:
     client: Client
     on_progress: Callable[[Progress], None]
     stop: Callable[[], bool]
-    report: IndexReport = field(default_factory=IndexReport)
-    known: dict[str, Origin] = field(default_factory=dict)
-    root_id: str = ""
-    below: bytes = b""
+    books: Books = field(init=False)
     started: float = field(default_factory=time.monotonic)
     batch: Batch | None = None
     robots: Robots | None = None
     broken: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self.books = Books(
+            self.store,
+            self.source.name,
+            self.root,
+            self.spaces,
+            self.jobs,
+            self.timeout_s,
+            lambda path: self._tell("decode", path),
+        )
+
+    @property
+    def report(self) -> IndexReport:
+        """What was done so far."""
+        return self.books.report
+
+    @property
+    def known(self) -> dict[str, Origin]:
+        """What is known of the source's items."""
+        return self.books.known
+
     def rehearse(self) -> IndexReport:
         """Say what would be fetched, and fetch nothing but the list."""
-        self._look()
+        self.books.look()
         for item in self._listed({}):
             if not isinstance(item, Mark):
                 self.report.found += 1
@@ -137,13 +141,8 @@ class _Run:
 
     def perform(self) -> IndexReport:
         """Do the run."""
-        with guarded(f"'{self.root}'"):
-            self.root.mkdir(parents=True, exist_ok=True)
-        self._look()
-        if not self.root_id:
-            self._hear(self.root)  # lays the root
-            self._look()
-        self._go_on_with_the_last_run()
+        self.books.lay_root()
+        self.books.go_on()
         self.robots = Robots(self.client) if self.source.asks_robots else None
         key = f"source:{self.source.name}"
         memory: dict[str, str] = dict(self.store.setting(key) or {})
@@ -164,14 +163,6 @@ class _Run:
         return self.report
 
     # -- what is known ----------------------------------------------------------------------------------
-
-    def _look(self) -> None:
-        """Read what is known of the source; nothing, when its root was forgotten."""
-        claim = find(self.store.read("roots").to_pylist(), os.fsencode(self.root))
-        if claim is not None:
-            self.root_id, self.below = claim.root_id, claim.below
-            known = origins.of_source(self.store, self.source.name)
-            self.known = {i: row for i, row in known.items() if row.root_id == self.root_id}
 
     def _is_wanted(self, item: Item) -> bool:
         """Say whether an item is to be fetched, or asked for again."""
@@ -244,7 +235,7 @@ class _Run:
     def _current(self) -> Batch:
         """Return the batch that is being filled; its number is one that no batch had."""
         if self.batch is None:
-            names = {batch_of(row, self.below) for row in self.known.values()}
+            names = {batch_of(row, self.books.below) for row in self.known.values()}
             names |= {folder.name for folder in self.root.iterdir()}
             number = 1 + max((int(name) for name in names if name.isdecimal()), default=0)
             self.batch = Batch(self.root / f"{number:06d}")
@@ -296,7 +287,7 @@ class _Run:
         else:
             row = replace(
                 row,
-                path=os.path.join(self.below, os.fsencode(named.relative_to(self.root))),
+                path=os.path.join(self.books.below, os.fsencode(named.relative_to(self.root))),
                 final_url=fetched.url,
                 etag=fetched.etag,
                 modified=fetched.modified,
@@ -314,7 +305,7 @@ class _Run:
         return Origin(
             source=self.source.name,
             item_id=item.item_id,
-            root_id=self.root_id,
+            root_id=self.books.root_id,
             keep=self.keep,
             url=item.url,
             named=item.named or _host(item.url) in self.source.hosts,
@@ -326,125 +317,11 @@ class _Run:
             seen_at=datetime.now(UTC),
         )
 
-    # -- hearing ----------------------------------------------------------------------------------------
-
     def _settle(self) -> None:
-        """Hear what the batch has gathered, and write down what became of it."""
+        """Hear what the batch has gathered."""
         batch, self.batch = self.batch, None
-        if batch is None:
-            return
-        self._settle_rows(batch.folder, batch.rows, batch.failed)
-        marks = [
-            Origin(
-                self.source.name, m.item_id, state=LISTED, root_id=self.root_id, version=m.version
-            )
-            for m in batch.marks
-            if m.item_id not in self.broken
-        ]
-        origins.write(self.store, [*batch.seen, *marks])
-
-    def _settle_rows(self, folder: Path, rows: Sequence[Origin], failed: Sequence[Origin]) -> None:
-        """Hear a folder; from here on each step may be done twice."""
-        if rows:
-            self._add(self._hear(folder))
-        fresh = [*self._heard(rows), *failed]
-        settled = [self._succeeded(row) for row in fresh]
-        entries = [(_address_entry(row), "", row.reason, row.message) for row in failed]
-        self.store.upsert("failures", ledger_rows(self.root_id, entries))
-        had = (self.known.get(row.item_id) for row in fresh if row.state == DONE)
-        cured = [
-            old.url.encode("utf-8", "replace") for old in had if old is not None and old.reason
-        ]
-        self.store.delete_paths("failures", self.root_id, cured)
-        origins.write(self.store, settled)
-        self.known |= {row.item_id: row for row in settled}
-        self.report.failed += len(failed)
-        with guarded(f"'{folder}'"):
-            (folder / JOURNAL).unlink(missing_ok=True)
-            if any(row.keep == POINTERS for row in settled) or not rows:
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def _hear(self, folder: Path) -> IndexReport:
-        """Listen to a folder below the root."""
-        return index_folder(
-            self.store,
-            folder,
-            spaces=self.spaces,
-            jobs=self.jobs,
-            timeout_s=self.timeout_s,
-            on_progress=lambda progress: self._tell("decode", progress.path),
-        )
-
-    def _heard(self, rows: Sequence[Origin]) -> list[Origin]:
-        """Return rows with what became of their files: the sound, or why there is none."""
-        if not rows:
-            return []
-        where = at_paths(self.root_id, [row.path for row in rows])
-        places = self.store.read(
-            "locations", ["path", "sound_id"], f"{where} AND state = '{PRESENT}'"
-        )
-        sounds = {row["path"]: row["sound_id"] for row in places.to_pylist()}
-        ledger = self.store.read("failures", ["path", "reason", "message"], where).to_pylist()
-        reasons = {row["path"]: (row["reason"], row["message"]) for row in ledger}
-        settled = []
-        for row in rows:
-            if row.path in sounds:
-                settled.append(replace(row, state=DONE, sound_id=sounds[row.path]))
-            else:
-                reason, message = reasons.get(row.path, ("unreadable", "it was not heard."))
-                settled.append(replace(row, state=FAILED, reason=reason, message=message))
-        return settled
-
-    def _succeeded(self, row: Origin) -> Origin:
-        """Return what is known of an item now. One that was a sound stays it when it fails later."""
-        old = self.known.get(row.item_id)
-        if old is None:
-            return row
-        if row.state == FAILED and old.state == DONE:
-            return replace(old, reason=row.reason, message=row.message, seen_at=row.seen_at)
-        if old.path not in {b"", row.path}:
-            self._let_go(old)
-        return row
-
-    def _let_go(self, old: Origin) -> None:
-        """Take away the place of what an item was before it changed."""
-        for table in ("locations", "failures"):
-            self.store.delete_paths(table, old.root_id, [old.path])
-        if old.keep == AUDIO and old.root_id == self.root_id:
-            self._file_of(old).unlink(missing_ok=True)
-
-    def _file_of(self, row: Origin) -> Path:
-        """Return where an item's file lies, or lay."""
-        return self.root / os.fsdecode(os.path.relpath(row.path, self.below or b"."))
-
-    def _add(self, report: IndexReport) -> None:
-        """Add what hearing a batch came to."""
-        mine = self.report
-        for name in (
-            "decoded",
-            "embedded",
-            "copied",
-            "segments",
-            "silent",
-            "failed",
-            "seconds_of_sound",
-        ):
-            setattr(mine, name, getattr(mine, name) + getattr(report, name))
-
-    def _go_on_with_the_last_run(self) -> None:
-        """Settle batches that an interrupted run has fetched; clear what was heard and not taken away."""
-        folders = sorted(p for p in self.root.iterdir() if p.name.isdecimal() and p.is_dir())
-        kept = {batch_of(o, self.below) for o in self.known.values() if o.keep == AUDIO and o.path}
-        for folder in folders:
-            rows = noted(folder)
-            if rows:
-                failed = [row for row in rows if row.state == FAILED]
-                there = [
-                    row for row in rows if row.state != FAILED and self._file_of(row).is_file()
-                ]
-                self._settle_rows(folder, there, failed)
-            elif folder.name not in kept:
-                shutil.rmtree(folder, ignore_errors=True)
+        if batch is not None:
+            self.books.settle(batch, self.broken)
 
     def _tell(self, phase: str, path: str = "") -> None:
         """Tell the caller how far the run is."""
@@ -462,8 +339,3 @@ def _host(url: str) -> str:
         return host_of(url)
     except ValueError:
         return ""
-
-
-def _address_entry(row: Origin) -> Entry:
-    """Return an item as the ledger names it: by its address."""
-    return Entry(row.url.encode("utf-8", "replace"), row.size, 0)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from soundkin.errors import InputError, LibraryBusy, SourceError
-from soundkin.library.sources import naming, origins, run
+from soundkin.library.sources import naming, origins, run, settle
 from soundkin.library.sources.net import WebError
 from soundkin.library.sources.web import Client, Manners
 from tests.library.making import column, contents, ledger
@@ -242,14 +242,16 @@ def test_a_run_that_was_killed_goes_on(
 
     with monkeypatch.context() as patched:
         if step == "index_folder":
-            heard = run.index_folder
+            heard = settle.index_folder
             patched.setattr(
-                run, step, lambda s, f, **h: heard(s, f, **h) if not f.name.isdecimal() else kill()
+                settle,
+                step,
+                lambda s, f, **h: heard(s, f, **h) if not f.name.isdecimal() else kill(),
             )
         elif step == "write":
             patched.setattr(origins, "write", kill)
         else:
-            patched.setattr(run.shutil, "rmtree", kill)
+            patched.setattr(settle.shutil, "rmtree", kill)
         with pytest.raises(Killed):
             fetch(store, spec, keep=keep)
     web.asked.clear()
@@ -272,6 +274,18 @@ def test_a_forgotten_source_is_fetched_anew(store: Store, web: StandIn, tmp_path
     [root] = store.read("roots").to_pylist()
     assert forget_places(store, root["root_id"]) == 1
     assert fetch(store, spec, keep="pointers").embedded == 1
+
+
+def test_audio_that_is_kept_is_never_taken_away(store: Store, web: StandIn, tmp_path: Path) -> None:
+    from soundkin.library.places import forget_places
+
+    spec = urls_file(tmp_path, web.put("/a.wav", sound(1)))
+    fetch(store, spec)
+    [root] = store.read("roots").to_pylist()
+    forget_places(store, root["root_id"])
+    fetch(store, spec, keep="pointers")
+    assert files_of(store) == ["a.wav"]
+    assert set(column(store, "locations", "state")) == {"present"}
 
 
 def test_one_at_a_time(store: Store, web: StandIn, tmp_path: Path) -> None:
@@ -482,6 +496,10 @@ def test_a_collection(store: Store, web: StandIn) -> None:
     again = fetch(store, source)
     assert again.decoded == 0
     assert not [p for p in web.paths() if "scrape" not in p], "nothing is asked that is known"
+    items["texts"] |= {"updated": ["2026-02-02"]}  # a mark, and nothing to fetch
+    archive(web, items)
+    assert fetch(store, source).found == 0
+    assert known(store)["texts"].version == "2026-02-02"
     items["owls"] |= {"updated": ["2026-02-02"]}
     items["owls"]["files"][1]["md5"] = "another"
     archive(web, items | {"owls": items["owls"] | {"bytes": {"owl.ogg": sound(5, form="OGG")}}})
