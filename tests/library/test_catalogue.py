@@ -527,6 +527,7 @@ def test_a_damaged_table_is_told(store: Store) -> None:
         packed(pa.chunked_array([["0" * 31]]))
 
 
+@settings(deadline=None)
 @given(rows=st.lists(st.sampled_from(["a" * 32, "b" * 32, "0" * 32]), max_size=12))
 def test_the_first_of_each(rows: list[str]) -> None:
     pairs = packed(pa.chunked_array([pa.array(rows, pa.string())]))
