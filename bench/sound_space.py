@@ -15,9 +15,9 @@ import tempfile
 from pathlib import Path
 
 import torch
-from torch import Generator
 from mfcc_constants import bands, write
 from quality import TASKS, as_begun
+from torch import Generator
 
 from soundkin.evaluate.datasets import read_datasets, with_tasks
 from soundkin.evaluate.table import Line, evaluate
@@ -30,8 +30,9 @@ from soundkin.train import Training, train
 
 LIMITS = (
     "Sounds alike, not meanings: what is said and who says it are mixed, and speakers of single "
-    "words are ranked worse than by mfcc; pitch is heard as part of timbre; nothing above "
-    "8 kHz; rhythm beyond a second is not heard. Trained for half an hour, not for days."
+    "words are ranked a little worse than by mfcc (mAP); on these sets two thirds and more of what it "
+    "gains over mfcc, the same network gains with random weights; pitch is heard as part of timbre; "
+    "nothing above 8 kHz; rhythm beyond a second is not heard. Trained for half an hour, not for days."
 )
 
 

@@ -59,8 +59,9 @@ def test_the_space_is_network_statistics_and_map(made):
         every = torch.full((len(heard),), frames.shape[2])
         learnt = model.encoder(frames, every)
         plain = frame_statistics(frames, every)
-        lengths = [learnt.norm(dim=1)[:, None], plain.norm(dim=1)[:, None] / 2]  # they weigh 2
-        joined = torch.cat([learnt / lengths[0], plain / lengths[1]], dim=1)
+        lengths = [learnt.norm(dim=1)[:, None], plain.norm(dim=1)[:, None]]
+        weight = model.recipe.vector.statistics
+        joined = torch.cat([learnt / lengths[0], weight * plain / lengths[1]], dim=1)
         expected = ((joined - fitted.mean) @ fitted.matrix).numpy()
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     np.testing.assert_allclose(ours, expected, atol=2e-4)
