@@ -197,7 +197,7 @@ def drawn(patch: str, seed: int, *, rate_hz: int, n: int) -> Floats:
     made = make_patch(patch, rate_hz=rate_hz)
     u = draw(made, n, prior="uniform-human", generator=generator)
     seeds = torch.randint(2**31, (n,), generator=generator)
-    samples: Floats = np.array(made.render(u, seeds), np.float32)
+    samples: Floats = made.render(u, seeds).numpy().copy()
     samples /= np.maximum(np.abs(samples).max(axis=1, keepdims=True), 1e-9)
     return samples
 
