@@ -103,6 +103,22 @@ def test_of_a_crop_longer_than_a_window_all_is_heard(tmp_path):
     np.testing.assert_allclose(some, crops[::3], atol=1e-5)
 
 
+def test_the_probe_of_hear_is_a_column_when_asked(folder, monkeypatch):
+    whole = table.mlp_probe
+    monkeypatch.setattr(
+        table, "mlp_probe", lambda *x, seed: whole(*x, seed=seed, hidden=8, epochs=9)
+    )
+    found = evaluate(read_datasets(folder), [MFCC], jobs=1, mlp=True)
+    [label, *_] = [line for line in found.lines if line.label == "label"]
+    assert label.mlp is not None
+    assert label.mlp.low <= label.mlp.value <= label.mlp.high
+    assert label.mlp.value > 0.4  # a third by chance
+    text = as_markdown(found)
+    assert "| linear | MLP |" in text
+    assert str(label.mlp) in text
+    assert "MLP" not in as_markdown(evaluate(read_datasets(folder), [MFCC], jobs=1))
+
+
 def test_what_was_heard_is_remembered_by_content(folder, tmp_path, monkeypatch):
     files = sorted(folder.rglob("*.wav"))[:4]
     silent = tmp_path / "silent.wav"
