@@ -200,7 +200,9 @@ def packed(names: pa.ChunkedArray) -> Pairs:
     octets = None
     if (np.diff(offsets) == ID_CHARS).all() and not ((text >> 5) == CAPITALS).any():
         with contextlib.suppress(ValueError):
-            octets = np.frombuffer(binascii.unhexlify(text.data), np.uint8).reshape(-1, ID_CHARS // 2)
+            octets = np.frombuffer(binascii.unhexlify(text.data), np.uint8).reshape(
+                -1, ID_CHARS // 2
+            )
     if octets is None:
         raise LibraryError(
             "a table of the library names a sound by something else than 32 hex digits",
