@@ -4,12 +4,13 @@ On disk:
 
 - :mod:`soundkin.library.tables`     columns and keys
 - :mod:`soundkin.library.store`      reading and writing them, in an order that a kill cannot hurt (Lance)
+- :mod:`soundkin.library.storage`    a folder, or a part of a bucket (`storage_bucket`, `leases`, `room`)
 - :mod:`soundkin.library.sweep`      taking away what an interrupted run left
 - :mod:`soundkin.library.locks`      taking turns; `refusals`: a full disk and its like, as errors
 
 Growing:
 
-- :mod:`soundkin.library.scan`       what is on disk now against what is known (`knowledge`)
+- :mod:`soundkin.library.scan`       what is on disk now against what is known (`knowledge`); `scan_bucket`
 - :mod:`soundkin.library.roots`      which root a folder belongs to; `places`: moving and forgetting them
 - :mod:`soundkin.library.workers`    processes that decode and embed (`worker`, `errands`), and what they
   say (`outcome`, `slate`)
