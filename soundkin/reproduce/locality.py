@@ -170,7 +170,7 @@ def page(results: Sequence[Result], place: Place) -> Page:
         "`track`: among the stretches of 3 s, how many of the nearest are of its track.",
         "",
     ]
-    if "none" in done:
+    if "none" in done and len(done.keys() & VARIANTS.keys()) > 1:
         text += _changes(done)
     pictures = {
         f"{name}.svg": _picture(done, name)
