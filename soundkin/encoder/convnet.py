@@ -161,15 +161,15 @@ def projection_head(dim: int, projected: int = 128, *, hidden: int = 512) -> nn.
 def folded(net: ConvNet) -> ConvNet:
     """The same function with its norms inside the convolutions, for inference: a new network.
 
-    Where all scales are above 0, as they stay in practice, a norm after the maximum is one before
-    it; a network with another scale comes back as it is. Both in evaluation mode.
+    Where all scales are above 0 a norm after the maximum is one before it; a block with another
+    scale stays as it is. Both in evaluation mode.
     """
     made = deepcopy(net).eval()
     for place, block in enumerate(net.layers):
         parts = list(block.children())
         conv, norm = cast("nn.Conv2d", parts[0]), cast("nn.BatchNorm2d", parts[2])
         if not bool((norm.weight > 0).all()):
-            return deepcopy(net).eval()
+            continue
         mean, variance = cast("Tensor", norm.running_mean), cast("Tensor", norm.running_var)
         scale = norm.weight / (variance + norm.eps).sqrt()
         plain = nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1)

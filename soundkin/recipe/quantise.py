@@ -118,10 +118,19 @@ def _static(graph: bytes, feeds: Iterator[dict[str, npt.NDArray[Any]]]) -> bytes
 
 
 def _thin(model: Any) -> list[str]:  # noqa: ANN401 - messages of ONNX have no types
-    """Convolutions of one channel: the runtime is seven times slower at them in 8 bits."""
+    """Convolutions of one channel, and ReLU and maximum behind them: faster in 32 bits.
+
+    In 8 bits the runtime is seven times slower at the first, and a maximum that follows what is
+    brought back to 32 bits is forty times slower.
+    """
     sizes = {one.name: one.dims for one in model.graph.initializer}
-    found = [node for node in model.graph.node if node.op_type == "Conv"]
-    return [node.name for node in found if sizes.get(node.input[1], (0, 0))[1] == 1]
+    names, given = [], set()
+    for node in model.graph.node:
+        thin = node.op_type == "Conv" and sizes.get(node.input[1], (0, 0))[1] == 1
+        if thin or (node.op_type in {"Relu", "MaxPool"} and node.input[0] in given):
+            names.append(node.name)
+            given.update(node.output)
+    return names
 
 
 def _quiet(runtime: Any) -> Any:  # noqa: ANN401 - has no types

@@ -92,7 +92,8 @@ def test_a_convolution_of_one_channel_stays_and_maxima_stay_in_8_bits():
         [
             node("Conv", ["rows", "thin"], ["a"], name="first", **pads),
             node("Relu", ["a"], ["b"], name="relu"),
-            node("Conv", ["b", "wide"], ["c"], name="second", **pads),
+            node("MaxPool", ["b"], ["p"], name="early", **halves),
+            node("Conv", ["p", "wide"], ["c"], name="second", **pads),
             node("Relu", ["c"], ["d"], name="relu_2"),
             node("MaxPool", ["d"], ["e"], name="largest", **halves),
             node("Conv", ["e", "wide"], ["f"], name="third", **pads),
@@ -102,7 +103,7 @@ def test_a_convolution_of_one_channel_stays_and_maxima_stay_in_8_bits():
             node("Identity", ["valid"], ["seen"]),
         ],
         "network",
-        [info("rows", number, [BATCH, 1, 8, 8]), info("valid", onnx.TensorProto.INT64, [BATCH])],
+        [info("rows", number, [BATCH, 1, 16, 16]), info("valid", onnx.TensorProto.INT64, [BATCH])],
         [info("vectors", number, [BATCH, 128]), info("seen", onnx.TensorProto.INT64, [BATCH])],
         [
             onnx.numpy_helper.from_array(rng.standard_normal((8, k, 3, 3)).astype(np.float32), name)
@@ -112,13 +113,14 @@ def test_a_convolution_of_one_channel_stays_and_maxima_stay_in_8_bits():
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
     model.ir_version = 10
-    rows = rng.standard_normal((40, 1, 8, 8)).astype(np.float32)
-    found = quantise(model.SerializeToString(), rows, np.full(40, 8), batch=BATCH)
+    rows = rng.standard_normal((40, 1, 16, 16)).astype(np.float32)
+    found = quantise(model.SerializeToString(), rows, np.full(40, 16), batch=BATCH)
     assert found.kept
     nodes = onnx.load_from_string(found.graph).graph.node
     made = {name: one.op_type for one in nodes for name in one.output}
     taken = {one.name: [made.get(name, "") for name in one.input] for one in nodes}
     assert taken["first"] == ["", ""]
+    assert (taken["relu"], taken["early"]) == (["Conv"], ["Relu"])
     assert taken["second"] == taken["third"] == ["DequantizeLinear"] * 2
     assert taken["largest"] == ["DequantizeLinear"]
 
