@@ -90,7 +90,7 @@ class ConvNet(nn.Module):
     def _unlearnt(self, x: Tensor) -> Tensor:
         """The first block without gradients; its norm goes on learning what the inputs are like."""
         conv, pooling, norm, relu = cast("nn.Sequential", self.layers[0]).children()
-        pooled = torch.cat([pooling(conv(part)) for part in x.split(TILE)])
+        pooled = torch.cat([pooling(conv(part)) for part in torch.split(x, TILE)])
         heard: Tensor = relu(norm(pooled))
         return heard
 
