@@ -292,7 +292,7 @@ def measure(n: int) -> None:
         rows.append(["the store's own scan", *timed(scan, Q[:30])])
     base = rows[0][1]
     lines = [[name, f"{p50:.1f}", f"{p99:.1f}", f"{p50 / base:.2f}"] for name, p50, p99 in rows]
-    bare, asked = startup(["-c", "pass"]), startup(["-m", "soundkin.cli", "--help"])
+    bare, asked = startup(["-c", "pass"]), startup(["-m", "soundkin", "--help"])
     write_section(
         f"Search, {n:,} segments",
         f"`python bench/search.py --segments {n}`: {machine(len(os.sched_getaffinity(0)))} "

@@ -329,7 +329,7 @@ def _start(*arguments: object, library: Path) -> subprocess.Popen[str]:
     """Start the command line as a process of its own."""
     environment = os.environ | {"SOUNDKIN_LIBRARY": str(library)}
     return subprocess.Popen(
-        [sys.executable, "-m", "soundkin.cli", *map(str, arguments)],
+        [sys.executable, "-m", "soundkin", *map(str, arguments)],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

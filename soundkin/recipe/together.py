@@ -1,4 +1,4 @@
-"""Several processes that train one network: `torchrun --nproc-per-node 2 -m soundkin.cli train ...`.
+"""Several processes that train one network: `torchrun --nproc-per-node 2 -m soundkin train ...`.
 
 Every process draws its own batch and takes the loss of it; gradients are averaged before the
 weights move, so that all keep the same weights. The first process alone decides when to stop, logs

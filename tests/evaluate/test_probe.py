@@ -200,7 +200,7 @@ def test_more_labelled_seconds_read_more_and_no_utterance_is_on_both_sides(monke
     assert set(scores) == {3.072, 30.72}  # 60 crops a speaker leave no utterance to ask about
     assert seen == [4 * 3] * 4 + [4 * 30] * 4
     assert scores[30.72].mean() > scores[3.072].mean() > 0.3
-    rows = probe._split_budget(who, said, 7, np.random.default_rng(0))
+    rows = probe.split_budget(who, said, 7, np.random.default_rng(0))
     assert not set(said[rows[0]]) & set(said[rows[1]])
     assert np.bincount(who[rows[0]].astype(int)).tolist() == [7] * 4
     again = speaker_test(crops, who, said, budgets_s=(3.072, 30.72), repeats=4)

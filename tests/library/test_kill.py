@@ -165,7 +165,7 @@ def change(folder: Path) -> None:
     os.utime(folder / "2.wav", (1, 1))
 
 
-@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("after", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.usefixtures("inline")
 def test_a_cut_at_any_write_is_made_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
@@ -236,7 +236,7 @@ def test_orphaned_places_do_not_hide_their_files_while_another_indexes(
 ) -> None:
     folder = tmp_path / "S"
     wav(folder / "a.wav", 1)
-    writes = ["roots", "segments", "vectors", "locations"]
+    writes = ["settings", "roots", "segments", "vectors", "locations"]
     with store.indexing("other", "another root"):  # so nobody may sweep
         with monkeypatch.context() as patch:
             cut_at(patch, len(writes), after=False)

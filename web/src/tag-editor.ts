@@ -15,7 +15,7 @@ export class TagEditor {
   #events: TagEvents;
   #list = el("ul", { class: "chips", aria: { label: "Tags" } });
   #known = el("datalist", { id: "known-tags" });
-  #box = el("input", { type: "text", placeholder: "Add a tag", autocomplete: "off", maxLength: 200 });
+  #box = el("input", { type: "text", placeholder: "Add a tag", autocomplete: "off", maxLength: 200, disabled: true });
   #soundId: string | null = null;
 
   constructor(events: TagEvents) {
@@ -41,6 +41,7 @@ export class TagEditor {
       );
     }
     this.#soundId = soundId;
+    this.#box.disabled = false;
     replaceKept(this.#list, tags.map((tag) => this.#chip(soundId, tag)), () => this.#box.focus());
   }
 

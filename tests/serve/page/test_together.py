@@ -32,6 +32,7 @@ def test_what_one_tab_does_the_other_shows(
     other.goto(f"{base}/?q=tone_06&sound={sound_id}")
     shows(other, ["tone_0622.wav"])
     page.goto(f"{base}/?q=tone_06&sound={sound_id}")
+    shows(page, ["tone_0622.wav"])
     try:
         page.get_by_label("Add a tag").fill("struck")
         page.get_by_label("Add a tag").press("Enter")

@@ -1,5 +1,0 @@
-"""``python -m soundkin.cli``."""
-
-from soundkin.cli import main
-
-main()
