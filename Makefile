@@ -23,7 +23,8 @@ else
 	$(BIN)/soundkin serve --library "$$here/library" --port $(PORT)
 endif
 
-test: system-packages $(VENV)/.test check
+test: system-packages $(VENV)/.test
+	@$(BIN)/python -m tests.compile_ahead & $(MAKE) check && wait
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.test

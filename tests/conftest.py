@@ -26,6 +26,11 @@ def _own_spaces(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["SOUNDKIN_DEFAULT_SPACE"] = "mfcc"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: tests of the page wait much of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many tests were skipped for want of data, also when it is none."""
     skipped = terminalreporter.stats.get("skipped", [])

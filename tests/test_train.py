@@ -66,7 +66,15 @@ def test_twenty_steps_of_every_recipe_lower_the_loss_of_a_batch(name, folder, tm
     assert sum(moved) > 0.9 * len(moved)
 
 
-@pytest.mark.parametrize("name", ["doppelganger-fast", "cochlea", "music-pitch", "autodecompose"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "doppelganger-fast",
+        "music-pitch",
+        "autodecompose",
+        pytest.param("cochlea", marks=pytest.mark.slow),
+    ],
+)
 def test_a_killed_training_goes_on_exactly(name, folder, tmp_path):
     recipe = tiny(name, "run.checkpoint_minutes=0.0", "optimiser.schedule=cosine")
 

@@ -127,6 +127,7 @@ def test_writing_goes_on_through_faults(address: str, moody: Mood, fault: str) -
     )
 
 
+@SLOW
 def test_credentials_that_expire_leave_nothing_half_written(
     address: str, moody: Mood, monkeypatch: pytest.MonkeyPatch
 ) -> None:

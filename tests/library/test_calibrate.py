@@ -200,7 +200,9 @@ def test_a_small_library_uses_the_shipped_borders_and_a_larger_one_its_own(
         assert library._store.setting(f"borders:{space.space_id}")["sounds"] >= MIN_SOUNDS
 
 
-@pytest.mark.parametrize("name", ["sonicpi", "esc10", "mridangam"])
+@pytest.mark.parametrize(
+    "name", ["mridangam", *(pytest.param(n, marks=pytest.mark.slow) for n in ("sonicpi", "esc10"))]
+)
 def test_real_sound(data_dir: Path, name: str) -> None:
     """Copies are near-identical and strangers far in collections of very different kinds."""
     space = load_space("mfcc")
