@@ -1,4 +1,4 @@
-"""Compile the kernels and keep them, so that no process of the tests has to: `python -m tests.compile_ahead`."""
+"""Compile the kernels and keep them, so that no test process has to: `python -m tests.compile_ahead`."""
 
 from __future__ import annotations
 
