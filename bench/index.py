@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--note", default="", help="a sentence for the head of the section")
     parser.add_argument("--dry", action="store_true", help="print, do not write")
     parser.add_argument(
-        "--minutes", type=float, default=35, help="the tables take no peer after 60 % of it"
+        "--minutes", type=float, default=35, help="the tables take no peer after 60 %% of it"
     )
     given = parser.parse_args()
     given.tables_until = time.perf_counter() + 36 * given.minutes

@@ -84,7 +84,7 @@ def main() -> None:
     heard: dict[str, list[np.ndarray]] = {}
     for name, label, group in SETS:
         with tempfile.TemporaryDirectory() as here, Library.open(Path(here) / "library") as library:
-            library.add(data / name)
+            library.add(data / name, spaces=["mfcc"])
             where = {sound.path: sound.sound_id for sound in library.sounds(limit=10**6)[0]}
             held = library.to_arrow(library.info().spaces[0].space_id)
         owners = np.asarray(held["sound_id"].to_pylist())
