@@ -27,8 +27,8 @@ def _own_spaces(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores: tests of the page wait much of their time."""
-    return (os.cpu_count() or 1) + 1
+    """Two processes more than there are cores: tests of the page and of processes wait for others."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

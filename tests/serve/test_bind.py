@@ -72,8 +72,7 @@ def test_the_address_to_open() -> None:
     assert address("0.0.0.0", 8765, token="a&b c") == "http://127.0.0.1:8765/?token=a%26b%20c"
 
 
-@pytest.mark.parametrize("token", ["", TOKEN])
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("how", "token"), [(signal.SIGINT, ""), (signal.SIGTERM, TOKEN)])
 def test_a_real_server_until_it_is_told_to_stop(
     library: Library, token: str, how: signal.Signals
 ) -> None:

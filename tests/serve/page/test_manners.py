@@ -70,6 +70,7 @@ def test_the_focus_stays_in_its_group_when_chips_are_made_anew(
     page: Page, base: str, ids: dict[str, str]
 ) -> None:
     page.goto(f"{base}/?in=tones&nottag=loud")
+    page.wait_for_selector(".row")
     chip = page.get_by_role("button", name="Remove the filter: in tones")
     chip.focus()
     page.keyboard.press("ArrowDown")
