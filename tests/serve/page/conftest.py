@@ -109,8 +109,13 @@ def context(profile: BrowserContext) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, base: str) -> Page:
-    opened = context.new_page()
-    opened.goto(base)
-    opened.wait_for_selector(".row")
-    return opened
+def page(context: BrowserContext) -> Page:
+    """An empty page: most tests go to an address of their own."""
+    return context.new_page()
+
+
+@pytest.fixture
+def home(page: Page, base: str) -> None:
+    """The page as it opens, its rows there."""
+    page.goto(base)
+    page.wait_for_selector(".row")

@@ -42,6 +42,7 @@ def choose(page: Page, path: Path) -> None:
     chooser.value.set_files(path)
 
 
+@pytest.mark.usefixtures("home")
 def test_a_chosen_file_is_searched_and_its_region_again(
     page: Page, library: Library, outside: Path
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_chosen_file_is_searched_and_its_region_again(
     shows(page, lists[0])
 
 
+@pytest.mark.usefixtures("home")
 def test_the_query_is_heard(page: Page, outside: Path) -> None:
     choose(page, outside)
     page.wait_for_url("**drop=*")
@@ -75,6 +77,7 @@ def test_the_query_is_heard(page: Page, outside: Path) -> None:
     silent(page)
 
 
+@pytest.mark.usefixtures("home")
 def test_a_dropped_file(page: Page, library: Library, outside: Path) -> None:
     data = outside.read_bytes()
     transfer = page.evaluate_handle(
@@ -93,6 +96,7 @@ def test_a_dropped_file(page: Page, library: Library, outside: Path) -> None:
     assert "drop=dropped.wav" in page.url
 
 
+@pytest.mark.usefixtures("home")
 def test_a_dropped_file_cannot_come_back_and_the_page_says_so(page: Page, outside: Path) -> None:
     choose(page, outside)
     page.wait_for_url("**drop=*")
@@ -102,6 +106,7 @@ def test_a_dropped_file_cannot_come_back_and_the_page_says_so(page: Page, outsid
     assert page.locator(".row").count() == 0
 
 
+@pytest.mark.usefixtures("home")
 def test_a_file_that_is_no_sound_is_one_clear_sentence(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "letter.wav"
     path.write_text("Dear sir")
@@ -109,6 +114,7 @@ def test_a_file_that_is_no_sound_is_one_clear_sentence(page: Page, tmp_path: Pat
     expect(page.get_by_role("alert").filter(has_text="letter.wav")).to_be_visible()
 
 
+@pytest.mark.usefixtures("home")
 def test_a_file_that_is_too_large_is_not_sent(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "big.wav"
     path.write_bytes(bytes(2**20 + 1))

@@ -135,6 +135,7 @@ def test_a_list_keeps_ranges_and_is_exported(
     assert it["playing"]["startS"] == pytest.approx(hit.start_s, abs=1e-4)
 
 
+@pytest.mark.usefixtures("home")
 def test_a_list_is_renamed_deleted_and_brought_back(
     page: Page, library: Library, ids: dict[str, str]
 ) -> None:
@@ -153,6 +154,7 @@ def test_a_list_is_renamed_deleted_and_brought_back(
     assert kept(library) == {"New": ["tone_0311.wav"]}
 
 
+@pytest.mark.usefixtures("home")
 def test_favourites_stand_among_the_lists(
     page: Page, library: Library, ids: dict[str, str]
 ) -> None:

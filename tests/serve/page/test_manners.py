@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 TOKEN = "a-token-of-24-characters"
 
 
+@pytest.mark.usefixtures("home")
 def test_the_sheet_of_keys_is_the_registry(page: Page) -> None:
     page.keyboard.press("?")
     sheet = page.get_by_role("dialog")
@@ -42,6 +43,7 @@ def test_the_sheet_of_keys_is_the_registry(page: Page) -> None:
     expect(sheet).to_be_hidden()
 
 
+@pytest.mark.usefixtures("home")
 def test_letters_in_the_box_are_text(page: Page) -> None:
     page.keyboard.press("/")
     page.keyboard.type("jls")
@@ -49,6 +51,7 @@ def test_letters_in_the_box_are_text(page: Page) -> None:
     assert inspect(page)["loop"] is False
 
 
+@pytest.mark.usefixtures("home")
 def test_the_focus_stays_with_the_list_when_rows_come_and_go(page: Page) -> None:
     """From the box to rows, to no rows, to what is pressed in their place, and back to rows."""
     grid, results = page.get_by_role("grid"), page.get_by_role("region", name="Results")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.serve.page.conftest import SPOKEN_HZ
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
 
+@pytest.mark.usefixtures("home")
 def test_a_take_ends_by_itself_and_is_searched(
     page: Page, context: BrowserContext, base: str
 ) -> None:
@@ -37,6 +39,7 @@ def test_a_take_ends_by_itself_and_is_searched(
     wait(page, "it.view.drop === 'Take 1.wav'")
 
 
+@pytest.mark.usefixtures("home")
 def test_a_gate_that_nothing_passes_gives_no_take(page: Page, context: BrowserContext) -> None:
     context.grant_permissions(["microphone"])
     page.evaluate("localStorage.setItem('soundkin.gate', '-1')")
@@ -51,6 +54,7 @@ def test_a_gate_that_nothing_passes_gives_no_take(page: Page, context: BrowserCo
     assert inspect(page)["view"]["drop"] is None
 
 
+@pytest.mark.usefixtures("home")
 def test_without_leave_or_security_the_page_says_what_to_do(page: Page) -> None:
     page.get_by_role("button", name="Record").click()
     expect(page.get_by_role("alert")).to_contain_text("Allow it beside the address")

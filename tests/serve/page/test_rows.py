@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
 
 
+@pytest.mark.usefixtures("home")
 def test_the_rows_are_the_library(page: Page, library: Library) -> None:
     sounds, total = library.sounds(limit=1000)
     shows(page, [sound.name for sound in sounds])
@@ -27,6 +28,7 @@ def test_the_rows_are_the_library(page: Page, library: Library) -> None:
     assert inspect(page)["playing"] is None, "nothing plays unasked"
 
 
+@pytest.mark.usefixtures("home")
 def test_words_filter_and_clearing_brings_all_back(page: Page, library: Library) -> None:
     page.keyboard.press("/")
     page.keyboard.type("tones 04")
@@ -43,6 +45,7 @@ def test_words_filter_and_clearing_brings_all_back(page: Page, library: Library)
     assert urlsplit(page.url).query == ""
 
 
+@pytest.mark.usefixtures("home")
 def test_a_folder_becomes_a_filter_that_can_be_removed(page: Page, library: Library) -> None:
     page.get_by_role("button", name="Only the folder noises").first.click()
     names = [sound.name for sound in library.sounds(Scope(folders=("noises",)))[0]]

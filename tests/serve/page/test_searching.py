@@ -46,6 +46,7 @@ def test_similar_and_back_and_forward(
     shows(page, expected)
 
 
+@pytest.mark.usefixtures("home")
 def test_an_address_brings_everything_back(
     page: Page, context: BrowserContext, library: Library, ids: dict[str, str]
 ) -> None:

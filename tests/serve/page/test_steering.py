@@ -187,6 +187,7 @@ def test_without_autoplay_selecting_is_silent(page: Page, base: str) -> None:
     heard_hz(page, 220)
 
 
+@pytest.mark.usefixtures("home")
 def test_colours_are_chosen_and_kept(page: Page) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     seen = [page.evaluate(ground)]

@@ -87,7 +87,7 @@ def test_a_downloaded_slice_is_the_very_samples(
 def test_where_else_it_sounds_like_here(page: Page, base: str, ids: dict[str, str]) -> None:
     """Inside the tone the strip lights up at the tone, in the noise around it elsewhere."""
     page.goto(f"{base}/?sound={ids['field.flac']}")
-    page.wait_for_selector(".stack canvas")
+    expect(page.locator(".times span").last).to_have_text("0:30.00")
     with page.expect_response("**/alike?*") as answer:
         box = page.locator(".stack").bounding_box()
         page.mouse.click(box["x"] + 100, box["y"] + 40)
