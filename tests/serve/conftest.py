@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,11 @@ WEB = Path(__file__).parents[2] / "web"
 
 @pytest.fixture(scope="session")
 def packages() -> Path:
-    """The page's folder with the packages that its checks need, fetched once."""
-    if not hatch_build.has_packages(WEB, dev=True):
-        hatch_build.run_node(["npm", "ci", "--ignore-scripts"], WEB)
+    """The page's folder with the packages that its checks need, fetched once by one process of the tests."""
+    with (WEB / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not hatch_build.has_packages(WEB, dev=True):
+            hatch_build.run_node(["npm", "ci", "--ignore-scripts"], WEB)
     return WEB
 
 
