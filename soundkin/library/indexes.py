@@ -47,7 +47,7 @@ TARGET = 0.95
 MEASURED_ON = 256
 """Rows of its own that an index is measured on."""
 
-MARGIN, LEAST_PROBE = 2.0, 8.0
+MARGIN, LEAST_PROBE = 8.0, 32.0
 """How much more is looked at than the recall asked for takes with the library's own rows, and the least."""
 
 TAIL_ROWS, TAIL_PART = 20_000, 0.05
@@ -337,7 +337,7 @@ def _with_margin(effort: dict[str, float]) -> dict[str, float]:
     """Return more effort than the library's own sounds need: what a person asks with lies farther off.
 
     >>> _with_margin({"n_probe": 1.0}), _with_margin({"n_probe": 12.0})
-    ({'n_probe': 8.0}, {'n_probe': 24.0})
+    ({'n_probe': 32.0}, {'n_probe': 96.0})
     """
     return {name: max(LEAST_PROBE, MARGIN * value) for name, value in effort.items()}
 
