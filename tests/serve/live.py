@@ -69,7 +69,9 @@ def write_sounds(folder: Path) -> None:
 def serving(app: FastAPI, port: int = 0) -> Iterator[str]:
     """Serve an app on this machine, as `run` does, on a free port unless told; gives its address."""
     listening = _listen("127.0.0.1", port)
-    config = uvicorn.Config(app, log_level="warning", access_log=False)
+    config = uvicorn.Config(
+        app, log_level="critical", access_log=False, timeout_graceful_shutdown=8
+    )
     server = _Server(config, app.state.serving)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
@@ -81,7 +83,7 @@ def serving(app: FastAPI, port: int = 0) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.handle_exit(2, None)
-        thread.join(10)
+        thread.join(60)
         listening.close()
     assert not thread.is_alive(), "the server did not stop"
 
