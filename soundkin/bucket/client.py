@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import threading
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -19,8 +18,9 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from soundkin.bucket.address import Address
+from soundkin.bucket.again import asked_again
 from soundkin.bucket.login import Options, options_for
-from soundkin.bucket.refusal import is_about_keys, refusal_of, was_cut
+from soundkin.bucket.refusal import refusal_of
 from soundkin.errors import BucketError
 
 if TYPE_CHECKING:
@@ -31,9 +31,6 @@ RETRIES = 6
 
 PATIENCE_S = 30.0
 """How long one request is tried at all: less than a process that hears files may be silent."""
-
-TRIES = 4
-"""How often in all after an answer that was cut off in the middle: the client does not see to that itself."""
 
 ANSWER_S = 20.0
 """How long one answer may take; a range of a sound is a few MB."""
@@ -152,13 +149,12 @@ class Bucket:
 
         def next_page(store: Any) -> Any:
             nonlocal pages
-            try:
-                if pages is None:
-                    pages = iter(store.list(below or None, offset=last))
-                return next(pages, None)
-            except Exception:
-                pages = None  # a list that was cut off is asked for from where it ended
-                raise
+            begun, pages = pages, None  # a list that is cut off is asked for from where it ended
+            if begun is None:
+                begun = iter(store.list(below or None, offset=last))
+            page = next(begun, None)
+            pages = begun
+            return page
 
         while (page := self._do(next_page)) is not None:
             found = [_object(meta) for meta in page]
@@ -208,20 +204,7 @@ class Bucket:
 
     def _do(self, work: Callable[[Any], _T]) -> _T:
         """Ask the store; again when an answer was cut off, and with fresh credentials if there are."""
-        renewed = False
-        for attempt in range(TRIES):
-            try:
-                return self._asked(work)
-            except BucketError as error:
-                if is_about_keys(error):
-                    if renewed or not self.renew():
-                        raise
-                    renewed = True
-                elif attempt == TRIES - 1 or not was_cut(error):
-                    raise
-                else:
-                    time.sleep(0.1 * 2**attempt)
-        raise AssertionError("unreachable")  # pragma: no cover
+        return asked_again(lambda: self._asked(work), self.renew)
 
     def _asked(self, work: Callable[[Any], _T]) -> _T:
         """Ask the store once; its refusals as our errors."""

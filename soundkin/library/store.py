@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import pyarrow as pa
 
-from soundkin.bucket.refusal import is_about_keys, was_cut
-from soundkin.errors import BucketError, LibraryBusy, LibraryError, LibraryFormatError, NotFound
+from soundkin.bucket.again import asked_again
+from soundkin.errors import LibraryBusy, LibraryError, LibraryFormatError, NotFound
 from soundkin.library.lance import connect
 from soundkin.library.refusals import guarded
 from soundkin.library.room import CACHE_BYTES
@@ -78,9 +78,6 @@ FRAGMENTS = 32
 COMMITS_A_MERGE = 64
 """After so many commits by key of one process it looks whether a table wants merging."""
 
-TRIES = 4
-"""How often a request to a bucket is tried that was cut off in the middle."""
-
 _CONFLICT = re.compile(r"conflict|concurrent", re.IGNORECASE)
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -96,20 +93,7 @@ def _asked_again(method: Callable[_P, _T]) -> Callable[_P, _T]:
     @wraps(method)
     def asked(*args: _P.args, **kwargs: _P.kwargs) -> _T:
         store: Any = args[0]
-        renewed = False
-        for attempt in range(TRIES):
-            try:
-                return method(*args, **kwargs)
-            except BucketError as error:
-                if is_about_keys(error):
-                    if renewed or not store.reconnect():
-                        raise
-                    renewed = True
-                elif attempt == TRIES - 1 or not was_cut(error):
-                    raise
-                else:
-                    time.sleep(0.1 * 2**attempt)
-        raise AssertionError("unreachable")  # pragma: no cover
+        return asked_again(lambda: method(*args, **kwargs), store.reconnect)
 
     return asked
 
