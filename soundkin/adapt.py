@@ -16,23 +16,21 @@ import json
 import tempfile
 import time
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from soundkin.adapt_report import Line, before_and_after, ranks
 from soundkin.audio import deform
 from soundkin.audio.decode import read_sound
 from soundkin.audio.windows import chunks
 from soundkin.errors import InputError, SoundkinError, SpaceError
-from soundkin.evaluate.geometry import hubness
-from soundkin.evaluate.intervals import Interval, bootstrap_mean, paired_difference
-from soundkin.evaluate.retrieval import unit_rows
-from soundkin.report import DEFORMATIONS, EXCERPT_S, Held, K, same_file
-from soundkin.shelf import install
+from soundkin.report import K
+from soundkin.shelf import find_space, install
 from soundkin.space import Space, load_space
+from soundkin.weighing import Weighing, fit, onnx_package, with_weighing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
     from soundkin.library.views import Segment
 
 Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 FEWEST = 60
@@ -56,35 +53,8 @@ DRAWN = 8
 """Stretches that are disturbed and heard together."""
 STRENGTHS = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
 """Ridges, in mean variances of what moves: the lower, the stronger."""
-COPIES_OF = 100
-"""Held-back sounds whose copies are searched for."""
 MOST_ROWS = 20_000
 ASKED = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Weighing:
-    """What comes behind a space's vectors: (v - centre) @ matrix, brought to length one."""
-
-    centre: Floats
-    matrix: Floats
-
-    def __call__(self, X: Floats) -> Floats:
-        """Unit vectors (n, dim) -> (n, dim)."""
-        return unit_rows((X - self.centre) @ self.matrix)
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One figure on held-back sounds: before, after, and how much higher, with 95 % intervals.
-
-    That of the gain is over the same copies; of the same-file figure it is the widest there can be.
-    """
-
-    what: str
-    before: Interval
-    after: Interval
-    gain: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +93,7 @@ def adapt(
     network of ours, UnknownSpace for one that the library does not listen in.
     """
     tell = on_progress or (lambda _what, _share: None)
-    onnx = _onnx()
+    onnx = onnx_package()
     source = space or library.default_space()
     base = load_space(source)
     if base.settings["head"].get("kind") != "onnx":
@@ -132,6 +102,9 @@ def adapt(
             "one that was trained",
             "try `--space sound`",
         )
+    name = name or f"{base.name}-adapted"
+    if Path(name).name != name:
+        raise InputError(f"a space named {name!r}", "a plain name, as of a file", "leave out '/'")
     X, owner, ids = _vectors(library, source)
     if len(ids) < FEWEST:
         raise InputError(f"a library of {len(ids)} sounds", f"{FEWEST} and more", "index more")
@@ -143,32 +116,12 @@ def adapt(
     few = rng.permutation(fitted)[: max(2, round(CHOSEN_ON * len(fitted)))]
     strength, weighing = _chosen(A, B, whose, few, X, owner)
     tell("report", 1.0)
-    lines, hubs = _report(library, base, weighing, held, X, owner, ids, seed)
-    adapted = Adapted(
-        None, name or f"{base.name}-adapted", len(A), len(fitted), len(held), strength, lines, *hubs
-    )
+    lines, hubs = before_and_after(library, base, weighing, held, X, owner, ids, seed)
+    adapted = Adapted(None, name, len(A), len(fitted), len(held), strength, lines, *hubs)
     if weighing is None:
         return adapted
     file = _write(onnx, base, source, weighing, adapted, library)
     return replace(adapted, file=file)
-
-
-def fit(A: Floats, B: Floats, strength: float) -> Weighing:
-    """The weighing of directions by how little they move between A and B, (n, dim) unit vectors each.
-
-    strength: the ridge, in mean variances of what moves.
-
-    >>> A = np.eye(3, dtype=np.float32)
-    >>> fit(A, A, 1.0).matrix.shape
-    (3, 3)
-    """
-    moved = (A - B).astype(np.float64)
-    within = moved.T @ moved / len(moved)
-    mean = max(float(np.trace(within)) / len(within), 1e-12)
-    values, axes = np.linalg.eigh(within / mean)
-    matrix = (axes / np.sqrt(np.maximum(values, 0) + strength)) @ axes.T
-    centre = np.concatenate([A, B]).astype(np.float64).mean(axis=0)
-    return Weighing(centre.astype(np.float32), matrix.astype(np.float32))
 
 
 def disturbed(samples: Floats, rate_hz: int, rng: np.random.Generator) -> Floats:
@@ -286,110 +239,6 @@ def _reciprocal(Q: Floats, whose: Ints, X: Floats, owner: Ints) -> float:
     return float((1 / ranks([Q[row : row + 1] for row in range(len(Q))], whose, X, owner)).mean())
 
 
-def ranks(queries: Sequence[Floats], whose: Ints, X: Floats, owner: Ints) -> Ints:
-    """The rank, from 1, of each query's own sound, as a search ranks sounds.
-
-    queries: of each its windows (k, dim); whose (n,) its sound; X (rows, dim) by sound, owner (rows,).
-
-    >>> X = np.eye(2, dtype=np.float32)
-    >>> ranks([X[:1], X[:1]], np.array([0, 1]), X, np.array([0, 1]))
-    array([1, 2])
-    """
-    present, starts = np.unique(owner, return_index=True)
-    place = np.searchsorted(present, whose)
-    found = np.empty(len(queries), np.int64)
-    for row, query in enumerate(queries):
-        score = np.maximum.reduceat(query @ X.T, starts, axis=1).mean(axis=0)
-        found[row] = 1 + int((score > score[place[row]]).sum())
-    return found
-
-
-def _report(
-    library: Library,
-    space: Space,
-    weighing: Weighing | None,
-    held: Ints,
-    X: Floats,
-    owner: Ints,
-    ids: Sequence[str],
-    seed: int,
-) -> tuple[tuple[Line, ...], tuple[float, float]]:
-    """The figures on held-back sounds, their copies searched for among all sounds of the library."""
-    after = weighing or (lambda vectors: vectors)
-    copies = _copies(library, space, [(int(n), ids[n]) for n in held])
-    before_X, after_X = X, after(X)
-    hits: dict[str, list[npt.NDArray[np.bool_]]] = {}
-    groups: list[Ints] = []
-    for kind, found in copies.items():
-        whose = np.array([number for number, _ in found], np.int64)
-        groups.append(whose)
-        old = ranks([query for _, query in found], whose, before_X, owner)
-        new = ranks([after(query) for _, query in found], whose, after_X, owner)
-        hits[kind] = [old == 1, new == 1, old <= K, new <= K]
-    lines = [_line(f"found first: {kind}", old, new) for kind, (old, new, _, _) in hits.items()]
-    if hits:
-        every = [np.concatenate(column) for column in zip(*hits.values(), strict=True)]
-        of = np.concatenate(groups)
-        lines.insert(0, _line("found first: all copies", every[0], every[1], of))
-        lines.insert(1, _line("found among ten: all copies", every[2], every[3], of))
-    rows = np.flatnonzero(np.isin(owner, held))
-    parts = [_held(Y[rows], owner[rows]) for Y in (before_X, after_X)]
-    mates = [same_file(part, seed)[0] for part in parts]
-    if mates[0] is not None and mates[1] is not None:
-        change = mates[1].value - mates[0].value
-        gain = Interval(change, mates[1].low - mates[0].high, mates[1].high - mates[0].low)
-        lines.append(Line("nearest stretch is of the same file", mates[0], mates[1], gain))
-    return tuple(lines), (hubness(parts[0].means, k=K), hubness(parts[1].means, k=K))
-
-
-def _line(
-    what: str,
-    old: npt.NDArray[np.bool_],
-    new: npt.NDArray[np.bool_],
-    groups: Ints | None = None,
-) -> Line:
-    """Shares before and after, over the same copies."""
-    return Line(
-        what,
-        bootstrap_mean(old, groups),
-        bootstrap_mean(new, groups),
-        paired_difference(new, old, groups),
-    )
-
-
-def _copies(
-    library: Library, space: Space, sounds: Sequence[tuple[int, str]]
-) -> dict[str, list[tuple[int, Floats]]]:
-    """Deformed copies of sounds (number, id), as the report makes them: deformation -> their vectors."""
-    found: dict[str, list[tuple[int, Floats]]] = {}
-    heard = 0
-    for number, sound_id in sounds:
-        try:
-            samples, rate_hz = read_sound(library.locate(sound_id), end_s=EXCERPT_S)
-        except (SoundkinError, OSError):
-            continue
-        for kind, harm in DEFORMATIONS.items():
-            try:
-                parts = chunks([harm(samples, rate_hz)], rate_hz, margin_s=space.margin_s)
-                vectors = space.embed_gathered([space.gather_chunk(chunk) for chunk in parts])
-            except (SoundkinError, RuntimeError):  # too short to be cut
-                continue
-            if sum(map(len, vectors)):
-                found.setdefault(kind, []).append((number, np.concatenate(vectors)))
-        heard += 1
-        if heard == COPIES_OF:
-            break
-    return found
-
-
-def _held(X: Floats, owner: Ints) -> Held:
-    """Some sounds' vectors as the report's figures take them."""
-    present, starts, counts = np.unique(owner, return_index=True, return_counts=True)
-    means = unit_rows(np.add.reduceat(X, starts, axis=0))
-    seq = np.arange(len(owner)) - np.repeat(starts, counts)
-    return Held(X, owner, seq, means, ("",) * len(present))
-
-
 def _write(
     onnx: Any,  # noqa: ANN401 - has no types
     base: Space,
@@ -399,8 +248,6 @@ def _write(
     library: Library,
 ) -> Path:
     """Put the weighing behind the graph, write settings and card, install; the settings file."""
-    from soundkin.shelf import find_space  # noqa: PLC0415 - beside its only use
-
     head = base.settings["head"]
     graph = with_weighing(onnx, (find_space(source).parent / head["file"]).read_bytes(), weighing)
     figures = {
@@ -430,50 +277,6 @@ def _write(
     }
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{adapted.name}.json"
-        if file.parent != Path(folder):
-            raise InputError(f"a space named {adapted.name!r}", "a plain name, as of a file")
         file.with_suffix(".onnx").write_bytes(graph)
         file.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
         return install(file)
-
-
-def with_weighing(onnx: Any, graph: bytes, weighing: Weighing) -> bytes:  # noqa: ANN401 - has no types
-    """A graph whose last step is a weighing of what it gave before; its output keeps its name."""
-    model = onnx.load_from_string(graph)
-    inner = model.graph
-    said = inner.output[0].name
-    for node in inner.node:
-        node.output[:] = ["adapt_in" if name == said else name for name in node.output]
-        node.input[:] = ["adapt_in" if name == said else name for name in node.input]
-    held = {
-        "adapt_centre": weighing.centre,
-        "adapt_matrix": weighing.matrix,
-        "adapt_least": np.array(1e-12, np.float32),
-        "adapt_axis": np.array([1], np.int64),
-    }
-    inner.initializer.extend(onnx.numpy_helper.from_array(v, name) for name, v in held.items())
-    make = onnx.helper.make_node
-    inner.node.extend([
-        make("Sub", ["adapt_in", "adapt_centre"], ["adapt_centred"]),
-        make("MatMul", ["adapt_centred", "adapt_matrix"], ["adapt_out"]),
-        make("ReduceL2", ["adapt_out", "adapt_axis"], ["adapt_length"], keepdims=1),
-        make("Max", ["adapt_length", "adapt_least"], ["adapt_longer"]),
-        make("Div", ["adapt_out", "adapt_longer"], [said]),
-    ])  # fmt: skip
-    onnx.checker.check_model(model)
-    done: bytes = model.SerializeToString()
-    return done
-
-
-def _onnx() -> Any:  # noqa: ANN401 - has no types
-    """The package that writes graphs; it comes with the extra `train`."""
-    try:
-        onnx = import_module("onnx")
-        import_module("onnx.numpy_helper")
-    except ImportError as error:
-        raise InputError(
-            "adapting writes a graph, and the package onnx is not installed",
-            "the extra `train`",
-            "run `pip install 'soundkin[train]'`",
-        ) from error
-    return onnx

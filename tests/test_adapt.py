@@ -11,10 +11,12 @@ import pytest
 from scipy.linalg import fractional_matrix_power
 
 from soundkin import Library, cli
-from soundkin.adapt import Weighing, adapt, disturbed, fit, ranks
+from soundkin.adapt import adapt, disturbed
+from soundkin.adapt_report import ranks
 from soundkin.errors import InputError, SpaceError
 from soundkin.library import ingest
 from soundkin.space import load_space
+from soundkin.weighing import Weighing, fit
 from tests.library.making import InlineWorkers, wav
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def test_a_library_adapts_a_space(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOUNDKIN_SPACES", str(tmp_path / "shelf"))
-    monkeypatch.setattr("soundkin.adapt.COPIES_OF", 4)
+    monkeypatch.setattr("soundkin.adapt_report.COPIES_OF", 4)
     # so few sounds are all found as it is: the strength is the test's own
     strong = Weighing(np.full(256, 0.01, np.float32), np.diag(np.linspace(1, 2, 256)).astype("f4"))
     monkeypatch.setattr("soundkin.adapt._chosen", lambda *_: (1.0, strong))
@@ -105,7 +107,7 @@ def test_nothing_is_written_when_nothing_gets_better(
 ) -> None:
     monkeypatch.setenv("SOUNDKIN_SPACES", str(tmp_path / "shelf"))
     monkeypatch.setattr("soundkin.adapt.STRENGTHS", ())
-    monkeypatch.setattr("soundkin.adapt.COPIES_OF", 1)
+    monkeypatch.setattr("soundkin.adapt_report.COPIES_OF", 1)
     made = adapt(library, pairs=16)
     assert made.file is None
     assert all(line.gain.value == 0 for line in made.lines)
@@ -118,6 +120,8 @@ def test_what_cannot_be_adapted(
 ) -> None:  # fmt: skip
     with pytest.raises(SpaceError, match="'mfcc' has no network of ours"):
         adapt(library, space="mfcc")
+    with pytest.raises(InputError, match="a space named 'a/b'"):
+        adapt(library, name="a/b")  # before the first sound is drawn
     monkeypatch.setattr("soundkin.adapt.FEWEST", 65)
     with pytest.raises(InputError, match="a library of 64 sounds; expected 65 and more"):
         adapt(library)
