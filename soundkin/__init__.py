@@ -3,15 +3,19 @@
 The map of the house; sound flows down, a file imports only what stands above it:
 
 - :mod:`soundkin.errors`    everything a user can do wrong, with what to do about it
+- :mod:`soundkin.bucket`    object storage: S3 and what speaks like it, Google Cloud Storage, Azure
 - :mod:`soundkin.audio`     any file -> mono blocks -> windows on the common grid; slices, peaks
 - :mod:`soundkin.frontend`  samples -> log-mel frames
 - :mod:`soundkin.space`     a notion of similar: windows -> unit vectors, named and versioned
+  (:mod:`soundkin.shelf`: where spaces stand; `space_onnx`, `space_graph`, `weighing`: networks)
 - :mod:`soundkin.index`     vectors -> nearest neighbours
 - :mod:`soundkin.library`   a collection on disk: tables, scan, ingest, export
 - :mod:`soundkin.query`     the query language: text -> a scope, and back
 - :mod:`soundkin.scope`     which sounds may answer
+- :mod:`soundkin.chosen`    the spaces that a question is asked in, their weights and bands
 - :mod:`soundkin.search`    query vectors -> hits grouped by sound, with bands one can trust
 - :mod:`soundkin.listen`    what a person asks with -> query vectors
+- :mod:`soundkin.listing`   what is in a library, page by page
 - :mod:`soundkin.noting`    notes on sounds and ranges of them
 - :mod:`soundkin.facade`    :class:`Library`: all of it behind one object
 - :mod:`soundkin.dedupe`    duplicates: exact, copies, versions (:mod:`soundkin.aligned`: one over another)
@@ -19,6 +23,9 @@ The map of the house; sound flows down, a file imports only what stands above it
 - :mod:`soundkin.atlas`     the map of a library (:mod:`soundkin.layout`: neighbours -> the plane)
 - :mod:`soundkin.lists`     named lists
 - :mod:`soundkin.gathering` sounds of the web into a library, and whom they are from
+- :mod:`soundkin.evaluate`  is a space any good? Labelled sound, questions, how sure the answers are
+- :mod:`soundkin.report`    a library's quality on one page, without labels
+- :mod:`soundkin.hear`      the HEAR benchmark's API over any space
 - :mod:`soundkin.doctor`    is everything here that Soundkin needs?
 - :mod:`soundkin.demo`      a small library of varied sounds, made by NumPy alone
 - :mod:`soundkin.serve`     HTTP and the page
@@ -32,6 +39,9 @@ With the extra `train` (PyTorch), and never imported by the rooms above:
 - :mod:`soundkin.objective` embeddings -> one scalar, one paper a file
 - :mod:`soundkin.recipe`    which of these, with which numbers; one TOML a paper
 - :mod:`soundkin.train`     the loop; :mod:`soundkin.train_space` makes a space of what it learnt
+- :mod:`soundkin.adapt`     a space fitted to one's own sounds
+- :mod:`soundkin.swap`      one sound's content with another's voice
+- :mod:`soundkin.reproduce` the four papers' own studies, at the size at hand
 
 Public names are imported when first used, so that ``import soundkin`` costs nothing.
 """

@@ -8,14 +8,19 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from soundkin.errors import InputError, SpaceError, UnknownSpace
+from soundkin.library.listening import ears
+from soundkin.library.tables import vectors_table
+from soundkin.library.views import SpaceInfo
 from soundkin.shelf import find_space
 from soundkin.space import Space, load_space
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from soundkin.library.catalogue import Snapshot
     from soundkin.library.listening import Ear
+    from soundkin.library.store import Store
+    from soundkin.library.views import IndexInfo
 
 DEFAULT_SPACE = "sound"
 """What a new library listens in, unless it is told otherwise."""
@@ -102,3 +107,36 @@ def borders_of(space: Space, snapshot: Snapshot) -> tuple[Borders, bool]:
     measured = snapshot.settings.get(f"borders:{space.id}")
     bands = measured or space.card.get("bands", UNMEASURED)
     return (bands["near_identical"], bands["close"], bands["related"]), measured is not None
+
+
+def space_infos(
+    store: Store, snapshot: Snapshot, indexed: Callable[[str, int, int], IndexInfo]
+) -> tuple[SpaceInfo, ...]:
+    """Describe the spaces of a library, the one that is searched in first of all.
+
+    indexed: what is known of the index over a space, by its id, its vectors and their dimension.
+    """
+    held = store.spaces()
+    own = [ear for ear in ears(store) if ear.id in held]
+    first = next((ear.id for ear in own if opened([ear])), "")
+    own.sort(key=lambda ear: ear.id != first)
+    found = []
+    for ear in own:
+        table = store.table(vectors_table(ear.id))
+        n, dim = int(table.count_rows()), int(table.schema.field("vector").type.list_size)
+        borders, calibrated = _borders_as_heard(ear, snapshot)
+        index = indexed(ear.id, n, dim)
+        name, default = ear.id.rpartition("-")[0], ear.id == first
+        found.append(
+            SpaceInfo(name, ear.id, dim, n, index.kind, borders, calibrated, index, default)
+        )
+    return tuple(found)
+
+
+def _borders_as_heard(ear: Ear, snapshot: Snapshot) -> tuple[Borders, bool]:
+    """Return a space's borders as `borders_of`, zeros when it is not installed as it was."""
+    try:
+        space = space_named(ear.source)
+    except SpaceError:
+        return (0.0, 0.0, 0.0), False
+    return borders_of(space, snapshot) if space.id == ear.id else ((0.0, 0.0, 0.0), False)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soundkin.errors import NotFound, SoundkinError
-from soundkin.facade import Library, library_path
+from soundkin.facade import Library
+from soundkin.library.storage import library_path
 from soundkin.shelf import installed_spaces
 from soundkin.space import load_space
 

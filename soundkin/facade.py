@@ -16,28 +16,30 @@ from typing import TYPE_CHECKING
 
 from soundkin import listing, noting
 from soundkin import search as searching
-from soundkin.bucket import is_address
 from soundkin.chosen import (
     Borders,
     borders_of,
     new_library_space,
     opened,
     sources_of,
+    space_infos,
     space_named,
     weights_of,
 )
-from soundkin.errors import NotFound, Offline, SpaceError, UnknownSpace
+from soundkin.errors import NotFound, Offline, UnknownSpace
 from soundkin.library import export, places
 from soundkin.library import tags as tag_rows
 from soundkin.library.catalogue import Catalogue, Snapshot, SpaceView
 from soundkin.library.counts import Counter
 from soundkin.library.ingest import IndexReport, Progress, index_folder
 from soundkin.library.joining import Joined, add_space
-from soundkin.library.listening import Ear, ears, ears_of
+from soundkin.library.listening import ears, ears_of
+from soundkin.library.marker import FORMAT
 from soundkin.library.scan import GONE, PRESENT
-from soundkin.library.store import FORMAT, Store, vectors_table
+from soundkin.library.storage import library_path
+from soundkin.library.store import Store
 from soundkin.library.upkeep import Upkeep
-from soundkin.library.views import Failure, IndexInfo, LibraryInfo, Root, Segment, Sound, SpaceInfo
+from soundkin.library.views import Failure, IndexInfo, LibraryInfo, Root, Segment, Sound
 from soundkin.listen import SOUND_ID, Listener, QueryItem, as_items
 from soundkin.scope import Scope
 from soundkin.search import Part, SearchResult, Sense
@@ -388,34 +390,9 @@ class Library:
             tags=counts.tags,
             indexing=store.is_indexing(),
             disk_bytes=counts.disk_bytes,
-            spaces=self._space_infos(),
+            spaces=space_infos(store, self._catalogue.snapshot(), self._upkeep.info),
             roots=tuple(self.roots()),
         )
-
-    def _space_infos(self) -> tuple[SpaceInfo, ...]:
-        """Describe the spaces of the library, the one that is searched in first of all."""
-        held = self._store.spaces()
-        own = [ear for ear in ears(self._store) if ear.id in held]
-        first = next((ear.id for ear in own if opened([ear])), "")
-        own.sort(key=lambda ear: ear.id != first)
-        return tuple(self._space_info(ear, default=ear.id == first) for ear in own)
-
-    def _space_info(self, ear: Ear, *, default: bool) -> SpaceInfo:
-        """Describe one space of the library."""
-        space_id, name = ear.id, ear.id.rpartition("-")[0]
-        table = self._store.table(vectors_table(space_id))
-        borders: Borders = (0.0, 0.0, 0.0)
-        calibrated = False
-        try:
-            space = space_named(ear.source)
-        except SpaceError:
-            space = None
-        if space is not None and space.id == space_id:
-            borders, calibrated = borders_of(space, self._catalogue.snapshot())
-        dim = int(table.schema.field("vector").type.list_size)
-        n = int(table.count_rows())
-        index = self._upkeep.info(space_id, n, dim)
-        return SpaceInfo(name, space_id, dim, n, index.kind, borders, calibrated, index, default)
 
     # -- tags ---------------------------------------------------------------------------------------
 
@@ -561,19 +538,3 @@ class Library:
         Orphans of an interrupted run are left out. Raises `NotFound` for another name.
         """
         return listing.table_of(self._store, table)
-
-
-def library_path(path: str | Path | None) -> str | Path:
-    """Return where the library is: as given, else SOUNDKIN_LIBRARY, else the user's data folder.
-
-    An address in a bucket stays text, as in "s3://bucket/library".
-    """
-    if path is None:
-        path = os.environ.get("SOUNDKIN_LIBRARY") or None
-    if path is None:
-        from platformdirs import user_data_path
-
-        return user_data_path("soundkin", appauthor=False) / "library"
-    if is_address(path) or str(path).startswith("file://"):
-        return str(path)
-    return Path(path).expanduser().absolute()

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+from soundkin import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 settings.register_profile("suite", deadline=None)  # a busy machine is no failure
 settings.load_profile("suite")
@@ -28,6 +34,20 @@ def _own_spaces(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Nobody's own spaces are seen or touched; new libraries listen in the space that costs least."""
     os.environ["SOUNDKIN_SPACES"] = str(tmp_path_factory.mktemp("spaces"))
     os.environ["SOUNDKIN_DEFAULT_SPACE"] = "mfcc"
+
+
+@pytest.fixture
+def run(path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """`soundkin ... --library PATH`, as it is typed, on the library of the test's own fixture `path`."""
+
+    def command(*arguments: str, code: int = 0) -> str:
+        with pytest.raises(SystemExit) as left:
+            cli.main([*arguments, "--library", str(path)])
+        assert (left.value.code or 0) == code, capsys.readouterr()
+        said = capsys.readouterr()
+        return said.err if code else said.out
+
+    return command
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from soundkin import cli
 from soundkin.library.store import Store
 from tests.library.making import heard, lay_root, put, sound_id, unit
 
@@ -17,20 +16,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def path(tmp_path: Path) -> Path:
     store = Store.open(tmp_path / "library")
     lay_root(store)
     sounds = [heard(sound_id(n), unit(n, 5)) for n in range(2)]
     put(store, sounds, 1, paths=["wren.wav", "owl.wav"])
-
-    def command(*arguments: str, code: int = 0) -> str:
-        with pytest.raises(SystemExit) as left:
-            cli.main([*arguments, "--library", str(store.path)])
-        assert (left.value.code or 0) == code, capsys.readouterr()
-        said = capsys.readouterr()
-        return said.err if code else said.out
-
-    return command
+    return tmp_path / "library"
 
 
 def test_notes(run: Callable[..., str], tmp_path: Path) -> None:

@@ -58,18 +58,6 @@ def path(web: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "library"
 
 
-@pytest.fixture
-def run(path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    def command(*arguments: str, code: int = 0) -> str:
-        with pytest.raises(SystemExit) as left:
-            cli.main([*arguments, "--library", str(path)])
-        assert (left.value.code or 0) == code, capsys.readouterr()
-        said = capsys.readouterr()
-        return said.err if code else said.out
-
-    return command
-
-
 def test_the_command_line(run: Callable[..., str], web: StandIn, path: Path) -> None:
     [listed] = json.loads(run("sources", "--json"))
     assert (listed["sounds"], listed["failed"], listed["keep"]) == (4, 1, "pointers")

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from soundkin import cli
 from soundkin.facade import Library
 
 if TYPE_CHECKING:
@@ -42,18 +41,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Library.open(path) as library:
         library.add(folder, jobs=1)
     return path
-
-
-@pytest.fixture
-def run(path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    def command(*arguments: str, code: int = 0) -> str:
-        with pytest.raises(SystemExit) as left:
-            cli.main([*arguments, "--library", str(path)])
-        assert (left.value.code or 0) == code, capsys.readouterr()
-        said = capsys.readouterr()
-        return said.err if code else said.out
-
-    return command
 
 
 @pytest.mark.parametrize(

@@ -164,3 +164,19 @@ def _put(beside: Path, marker: Path) -> None:
     except OSError:  # a disk without hard links
         if not marker.exists():
             beside.replace(marker)
+
+
+def library_path(path: str | Path | None) -> str | Path:
+    """Return where the library is: as given, else SOUNDKIN_LIBRARY, else the user's data folder.
+
+    An address in a bucket stays text, as in "s3://bucket/library".
+    """
+    if path is None:
+        path = os.environ.get("SOUNDKIN_LIBRARY") or None
+    if path is None:
+        from platformdirs import user_data_path
+
+        return user_data_path("soundkin", appauthor=False) / "library"
+    if is_address(path) or str(path).startswith("file://"):
+        return str(path)
+    return Path(path).expanduser().absolute()

@@ -22,7 +22,6 @@ import contextlib
 import json
 import re
 import time
-import uuid
 from datetime import timedelta
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -30,11 +29,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import pyarrow as pa
 
 from soundkin.bucket.again import asked_again
-from soundkin.errors import LibraryBusy, LibraryError, LibraryFormatError, NotFound
+from soundkin.errors import LibraryBusy, LibraryError
 from soundkin.library.lance import connect
+from soundkin.library.marker import library_id_at
 from soundkin.library.refusals import guarded
 from soundkin.library.room import CACHE_BYTES
-from soundkin.library.storage import MARKER, Storage, storage_at
+from soundkin.library.storage import Storage, storage_at
 from soundkin.library.sweep import sweep
 from soundkin.library.tables import (
     KEYS,
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     import lancedb
 
 __all__ = [
-    "FORMAT",
     "KEYS",
     "SCHEMAS",
     "Store",
@@ -62,9 +61,6 @@ __all__ = [
     "vectors_schema",
     "vectors_table",
 ]
-
-FORMAT = 1
-"""The version of the layout written by this code."""
 
 READ_ROWS = 1 << 16
 """Rows that the store hands over at once; its own choice of 1,024 takes ten times as long."""
@@ -124,22 +120,7 @@ class Store:
         path: a folder, or an address in a bucket, as in ``s3://bucket/library``.
         """
         storage = storage_at(path)
-        with guarded(f"'{storage}'"):
-            marker = _marker(storage)
-            if marker is None:
-                storage.demand_empty()
-                marker = _marker(storage)  # another process may have laid it meanwhile
-        if marker is None and not create:
-            raise NotFound(
-                f"there is no library at '{storage}'",
-                "a folder that `soundkin index` has written",
-                "run `soundkin index FOLDER` first, or name another with --library",
-            )
-        if marker is None:
-            body = {"format": FORMAT, "library_id": uuid.uuid4().hex}
-            storage.lay((json.dumps(body, indent=1) + "\n").encode())
-            marker = _marker(storage)
-        return cls(storage, _library_id(storage, marker))
+        return cls(storage, library_id_at(storage, create=create))
 
     @property
     def cache(self) -> Path:
@@ -425,36 +406,3 @@ class Store:
 
 class _ConflictError(LibraryError):
     """Other processes kept committing first."""
-
-
-def _marker(storage: Storage) -> bytes | None:
-    """Return the marker of a library. Raises `LibraryFormatError` for one that cannot be read."""
-    try:
-        return storage.marker()
-    except OSError as error:
-        raise _unreadable(storage, error) from error
-
-
-def _library_id(storage: Storage, marker: bytes | None) -> str:
-    """Check the format of a library and return its id."""
-    try:
-        body = json.loads(marker or b"")
-        version, library_id = int(body["format"]), str(body["library_id"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise _unreadable(storage, error) from error
-    if version > FORMAT:
-        raise LibraryFormatError(
-            f"the library at '{storage}' has format {version}",
-            f"format {FORMAT} or older",
-            "install a newer Soundkin; nothing was changed",
-        )
-    return library_id
-
-
-def _unreadable(storage: Storage, error: Exception) -> LibraryFormatError:
-    """Return the error for a marker that says nothing."""
-    return LibraryFormatError(
-        f"'{storage}/{MARKER}' cannot be read ({error})",
-        "the settings of a library",
-        "restore it from a backup, or index into another folder with --library",
-    )

@@ -19,9 +19,11 @@ from soundkin.errors import LibraryError, LibraryFormatError, NotFound, StorageE
 from soundkin.library import locks
 from soundkin.library import store as module
 from soundkin.library.catalogue import Catalogue
+from soundkin.library.marker import FORMAT
 from soundkin.library.places import forget_places, forget_sounds
 from soundkin.library.rows import write_sounds
-from soundkin.library.store import FORMAT, MARKER, SCHEMAS, Store, guarded, vectors_table
+from soundkin.library.storage import MARKER
+from soundkin.library.store import SCHEMAS, Store, guarded, vectors_table
 from soundkin.library.sweep import sweep
 from tests.library.making import (
     SPACE,
