@@ -14,11 +14,9 @@ is that of one process (:mod:`soundkin.recipe.together`).
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,25 +24,19 @@ import torch
 from torch import Generator, Tensor
 
 from soundkin.errors import InputError
-from soundkin.recipe.assemble import build_model
 from soundkin.recipe.load import as_tables
+from soundkin.recipe.memory import is_full, that_fits
 from soundkin.recipe.monitor import health, knn_accuracy, labelled_windows
-from soundkin.recipe.sounds import open_sounds
+from soundkin.recipe.sounds import open_sounds, wanting
+from soundkin.recipe.state import COLUMNS, Row, Training, begin, save_checkpoint
 from soundkin.recipe.together import Together, together
 from soundkin.recipe.views import Views, draw_views
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from soundkin.recipe.assemble import DecomposeModel, PairModel
     from soundkin.recipe.settings import Optimiser, Recipe
-
-    Model = PairModel | DecomposeModel
-
-FORMAT = 1
-"""Version of the checkpoint."""
-COLUMNS = ("step", "elapsed_s", "loss", "lr", "pairs_per_s", "effective_rank", "alignment",
-           "uniformity", "knn")  # fmt: skip
+    from soundkin.recipe.state import Model
 
 
 class Listener(Protocol):
@@ -52,39 +44,6 @@ class Listener(Protocol):
 
     def __call__(self, row: Row, share: float) -> None:
         """A logged row, and the share of the training that is done, 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of the log; `knn` is NaN where it was not measured."""
-
-    step: int
-    elapsed_s: float
-    loss: float
-    lr: float
-    pairs_per_s: float
-    effective_rank: float
-    alignment: float
-    uniformity: float
-    knn: float
-
-
-@dataclass
-class Training:
-    """All that changes while it runs, and what a checkpoint holds."""
-
-    model: Model
-    optimiser: torch.optim.Optimizer
-    generator: Generator
-    averaged: dict[str, Tensor]
-    step: int = 0
-    elapsed_s: float = 0.0
-    rows: list[Row] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    heard: Tensor = field(default_factory=lambda: torch.empty(0))
-    """The waveforms (batch, window) of the last batch; not in the checkpoint."""
-    first: bool = True
-    """Whether this is the process that writes; the only one without torchrun."""
 
 
 def train(
@@ -100,25 +59,33 @@ def train(
     listen: Listener | None = None,
     tensorboard: bool = False,
     draw: Callable[[Generator], Views] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Training:
     """Train a recipe until `steps` (the recipe's) or `minutes` are over, and give the result.
 
     `out`: the folder of this training; one that is there already is resumed. `data`: the folder of
     sound, for recipes that need one, decoded into `cache` (default: within `out`). `labelled`: a
     folder with labels.csv whose k-NN accuracy is watched. `tensorboard`: its log beside the CSV.
-    `draw` makes batches instead of the recipe's own data. Raises InputError for a recipe without its
-    data, a checkpoint of another recipe, a loss that is no number, a batch that does not fit the
-    device, and a TensorBoard that is not installed.
+    `draw` makes batches instead of the recipe's own data. `tell` hears warnings as they come up:
+    what the folder lacks, a collapse. Raises InputError for a recipe without its data, a folder
+    without sound or with too short a sound, a checkpoint of another recipe, a loss that is no number,
+    a batch that does not fit the memory (it names one that does), and a TensorBoard that is not
+    installed.
     """
+    tell, lacking = tell or (lambda _: None), list[str]()
     listeners = [one for one in (listen, _board(Path(out)) if tensorboard else None) if one]
     with together(device) as (group, where):
         out = Path(out)
         out.mkdir(parents=True, exist_ok=True)
-        given = draw or group.one_first(lambda: _source(recipe, data, cache or out / "cache"))
-        state = _begin(recipe, out, where, group)
+        kept = cache or out / "cache"
+        given = draw or group.one_first(lambda: _source(recipe, data, kept, lacking))
+        state = begin(recipe, out, where, group)
+        for sentence in lacking:
+            _warn(state, sentence, tell)
         _run(
-            state, recipe, out, given, _watched(recipe, labelled), steps, minutes, listeners, group
-        )
+            state, recipe, out, given, _watched(recipe, labelled), steps, minutes, listeners, group,
+            tell,
+        )  # fmt: skip
     if state.averaged:
         state.model.load_state_dict(state.averaged)
     state.model.eval()
@@ -135,6 +102,7 @@ def _run(
     minutes: float | None,
     listeners: list[Listener],
     group: Together,
+    tell: Callable[[str], None],
 ) -> None:
     """Step after step until the end, logged and saved on the way."""
     end = steps or recipe.run.steps
@@ -153,9 +121,7 @@ def _run(
         if over:
             break
         rate = recipe.optimiser.lr * rate_factor(share, recipe.optimiser)
-        views = draw(state.generator)
-        state.heard = views.a
-        loss, x, y = _step(state, recipe, views, rate, group)
+        loss, x, y = _next(state, recipe, draw, rate, group)
 
         state.step += 1
         last = not minutes and state.step == end
@@ -164,7 +130,7 @@ def _run(
             made = recipe.run.batch * group.world * (state.step - logged[0])
             pace = made / (state.elapsed_s - logged[1])
             logged = (state.step, state.elapsed_s)
-            row = _row(state, loss, rate, pace, x, y, watched if group.first else None)
+            row = _row(state, loss, rate, pace, x, y, watched if group.first else None, tell)
             state.rows.append(row)
             for listen in listeners if group.first else ():
                 listen(row, share)
@@ -192,91 +158,36 @@ def rate_factor(share: float, how: Optimiser) -> float:
     return rise
 
 
-def save_checkpoint(
-    state: Training, recipe: Recipe, out: Path, group: Together | None = None
-) -> None:
-    """Write log and checkpoint, each beside and then in place; of several processes the first."""
-    states = (group or Together()).states(state.generator)
-    if not state.first:
-        return
-    lines = [COLUMNS, *([getattr(row, name) for name in COLUMNS] for row in state.rows)]
-    beside = out / "log.csv.part"
-    with beside.open("w", newline="", encoding="utf-8") as handle:
-        csv.writer(handle).writerows(lines)
-    beside.replace(out / "log.csv")
-    kept = {
-        "format": FORMAT,
-        "recipe": as_tables(recipe),
-        "model": state.model.state_dict(),
-        "optimiser": state.optimiser.state_dict(),
-        "generator": states[0],
-        "generators": states,
-        "averaged": state.averaged,
-        "step": state.step,
-        "elapsed_s": state.elapsed_s,
-        "rows": [[getattr(row, name) for name in COLUMNS] for row in state.rows],
-        "warnings": state.warnings,
-    }
-    torch.save(kept, out / "checkpoint.pt.part")
-    (out / "checkpoint.pt.part").replace(out / "checkpoint.pt")
+def _next(
+    state: Training,
+    recipe: Recipe,
+    draw: Callable[[Generator], Views],
+    rate: float,
+    group: Together,
+) -> tuple[float, Tensor, Tensor]:
+    """A batch drawn and a step taken: what :func:`_step` gives.
 
+    Raises InputError for a batch that does not fit the memory; the last checkpoint stays.
+    """
+    try:
+        views = draw(state.generator)
+        state.heard = views.a
+        return _step(state, recipe, views, rate, group)
+    except (RuntimeError, MemoryError) as error:
+        if not is_full(error):
+            raise
 
-def _begin(recipe: Recipe, out: Path, device: torch.device, group: Together) -> Training:
-    """A fresh training, or the one that the folder holds."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.run.seed)
-        model = build_model(recipe)
-    model.to(device)
-    state = Training(
-        model=model,
-        optimiser=_optimiser(model, recipe.optimiser),
-        generator=Generator().manual_seed(recipe.run.seed + 1 + 7919 * group.rank),
-        averaged={},
-        first=group.first,
-    )
-    if recipe.optimiser.ema:
-        state.averaged = {name: value.clone() for name, value in model.state_dict().items()}
-    file = out / "checkpoint.pt"
-    if file.is_file():
-        kept = torch.load(file, map_location=device, weights_only=True)
-        _resume(state, kept, recipe, file, group.rank)
-    return state
+    # only here, when the error no longer holds the tensors of the step
+    def attempt(n: int) -> None:
+        sound = torch.randn(n, recipe.data.window, generator=Generator())
+        _step(state, recipe, Views(sound, sound.flip(1), torch.full((n,), -1)), 0.0, Together())
 
-
-def _resume(state: Training, kept: dict[str, Any], recipe: Recipe, file: Path, rank: int) -> None:
-    """Put a checkpoint back, when it is of this recipe."""
-    difference = _difference(kept["recipe"], as_tables(recipe))
-    if kept["format"] != FORMAT or difference:
-        raise InputError(
-            f"{file} is of another recipe ({difference or 'another format'})",
-            f"a checkpoint of {recipe.name!r} with the same settings",
-            "choose another folder for this training",
-        )
-    state.model.load_state_dict(kept["model"])
-    state.optimiser.load_state_dict(kept["optimiser"])
-    drawn = kept.get("generators", [kept["generator"]])
-    if rank < len(drawn):  # one that was not there before draws afresh
-        state.generator.set_state(drawn[rank].cpu())
-    state.averaged = kept["averaged"]
-    state.step, state.elapsed_s = kept["step"], kept["elapsed_s"]
-    state.rows = [Row(*row) for row in kept["rows"]]
-    state.warnings = kept["warnings"]
-
-
-def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
-    """The first setting that differs, other than how long and how often and what is exported."""
-    free = {"run.steps", "run.log_steps", "run.checkpoint_minutes", "data.cache_gb"}
-    for section, table in other.items():
-        before = one.get(section)
-        if not isinstance(table, dict) or not isinstance(before, dict):
-            if before != table:
-                return f"{section} was {before!r}, is {table!r}"
-            continue
-        for key, value in table.items():
-            name = f"{section}.{key}"
-            if before.get(key) != value and name not in free and section != "vector":
-                return f"{name} was {before.get(key)!r}, is {value!r}"
-    return ""
+    batch, device = recipe.run.batch, next(state.model.parameters()).device
+    found = f"a batch of {batch} does not fit the memory of {device}"
+    fits = that_fits(attempt, batch)
+    if not fits:
+        raise InputError(found, "more memory: 2 do not fit either", "choose a smaller network")
+    raise InputError(found, f"a smaller one: {fits} was tried and fits", f"set run.batch={fits}")
 
 
 def _step(
@@ -288,24 +199,19 @@ def _step(
     model.train()
     for weights in state.optimiser.param_groups:
         weights["lr"] = rate
-    try:
-        moved = Views(*(x.to(device) for x in (views.a, views.b, views.mixed)))
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            loss, x, y = model.loss(moved, state.generator)
-        if not bool(torch.isfinite(loss)):
-            raise InputError(
-                f"the loss is {loss.item()} at step {state.step}", "a number", "lower optimiser.lr"
-            )
-        state.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        group.average_gradients(model)
-        if how.clip:
-            torch.nn.utils.clip_grad_norm_(model.parameters(), how.clip)
-        state.optimiser.step()
-    except torch.OutOfMemoryError as error:
-        batch = recipe.run.batch
-        found = f"a batch of {batch} does not fit the memory of {device}"
-        raise InputError(found, "a smaller one", f"set run.batch={max(2, batch // 2)}") from error
+    moved = Views(*(x.to(device) for x in (views.a, views.b, views.mixed)))
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        loss, x, y = model.loss(moved, state.generator)
+    if not bool(torch.isfinite(loss)):
+        raise InputError(
+            f"the loss is {loss.item()} at step {state.step}", "a number", "lower optimiser.lr"
+        )
+    state.optimiser.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    group.average_gradients(model)
+    if how.clip:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), how.clip)
+    state.optimiser.step()
     _average(state, how.ema)
     return float(loss.detach()), x, y
 
@@ -332,11 +238,12 @@ def _row(
     x: Tensor,
     y: Tensor,
     watched: tuple[Tensor, Any] | None,
+    tell: Callable[[str], None],
 ) -> Row:
-    """Measure; remember a warning once."""
+    """Measure; warn of a collapse once."""
     found = health(x, y)
     if found.warning and not any(w.startswith("the embeddings") for w in state.warnings):
-        state.warnings.append(f"{found.warning} (step {state.step})")
+        _warn(state, f"{found.warning} (step {state.step})", tell)
     accuracy = math.nan
     if watched is not None:
         accuracy = knn_accuracy(embed_all(state.model, watched[0]), watched[1])
@@ -344,6 +251,14 @@ def _row(
         state.step, state.elapsed_s, loss, rate, pace, found.effective_rank, found.alignment,
         found.uniformity, accuracy,
     )  # fmt: skip
+
+
+def _warn(state: Training, sentence: str, tell: Callable[[str], None]) -> None:
+    """Tell it, and keep it for the card."""
+    if sentence not in state.warnings:
+        state.warnings.append(sentence)
+    if state.first:
+        tell(sentence)
 
 
 @torch.no_grad()
@@ -378,16 +293,17 @@ def _board(out: Path) -> Listener:
 
 
 def _source(
-    recipe: Recipe, data: str | Path | None, cache: str | Path
+    recipe: Recipe, data: str | Path | None, cache: str | Path, lacking: list[str]
 ) -> Callable[[Generator], Views]:
-    """What draws batches: the synthesizer, or the folder."""
-    if recipe.data.source == "synth":
+    """What draws batches: the synthesizer, or the folder; what that lacks goes to `lacking`."""
+    if recipe.data.source != "folder":
         return lambda generator: draw_views(recipe, None, generator)
     if data is None:
         raise InputError(f"recipe {recipe.name!r} without sound", "a folder", "give --data FOLDER")
     sounds = open_sounds(
         data, rate_hz=recipe.data.rate_hz, cache=cache, cache_gb=recipe.data.cache_gb
     )
+    lacking += wanting(sounds, recipe.data.window)
     return lambda generator: draw_views(recipe, sounds, generator)
 
 
@@ -399,12 +315,3 @@ def _watched(recipe: Recipe, labelled: str | Path | None) -> tuple[Tensor, Any] 
         labelled, rate_hz=recipe.data.rate_hz, window=recipe.data.window
     )
     return torch.from_numpy(windows), labels
-
-
-def _optimiser(model: Model, how: Optimiser) -> torch.optim.Optimizer:
-    """The optimiser over all weights."""
-    weights, decay = model.parameters(), how.weight_decay
-    if how.kind == "sgd":
-        return torch.optim.SGD(weights, how.lr, momentum=how.momentum, weight_decay=decay)
-    kind = torch.optim.Adam if how.kind == "adam" else torch.optim.AdamW
-    return kind(weights, how.lr, weight_decay=decay)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shutil
 import sys
 import types
 from dataclasses import replace
@@ -16,14 +17,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from soundkin.errors import InputError
-from soundkin.recipe.assemble import build_model
+from soundkin.recipe.assemble import PairModel, build_model
 from soundkin.recipe.load import load_recipe, recipe_names
 from soundkin.recipe.monitor import knn_accuracy, labelled_windows
 from soundkin.recipe.settings import Optimiser
 from soundkin.recipe.sounds import open_sounds
 from soundkin.recipe.views import Views, draw_views
 from soundkin.train import _average, embed_all, rate_factor, train
-from tests.recipe.folders import labelled_folder
+from tests.recipe.folders import labelled_folder, write_wav
 
 TINY = {
     "doppelganger": ["encoder.width=8", "encoder.dim=16", "run.batch=8", "optimiser.lr=0.02"],
@@ -35,6 +36,8 @@ TINY = {
     ],
     "music": ["encoder.widths=[4, 8, 8, 8]", "data.window=16000", "run.batch=6"],
     "autodecompose": ["encoder.size=dense", "encoder.dim=8", "run.batch=6"],
+    "voice": ["encoder.widths=[4, 4, 8, 8, 8]", "encoder.projection=8", "run.batch=8"],
+    "content": ["encoder.widths=[4, 4, 8, 8, 8]", "encoder.projection=8", "run.batch=8"],
 }  # fmt: skip
 
 
@@ -191,9 +194,12 @@ def test_the_average_by_hand():
 def test_a_collapse_is_warned_of_once(tmp_path):
     one = torch.randn(1, 16_000, generator=torch.Generator().manual_seed(0)).expand(8, -1)
     views = Views(one, one, torch.full((8,), -1))
-    state = train(tiny("doppelganger-fast"), tmp_path, steps=3, draw=lambda _: views)
+    heard = []
+    how = {"steps": 3, "draw": lambda _: views, "tell": heard.append}
+    state = train(tiny("doppelganger-fast"), tmp_path, **how)
     assert len(state.warnings) == 1
     assert "the embeddings are collapsing: effective rank" in state.warnings[0]
+    assert heard == state.warnings
 
 
 def test_a_checkpoint_of_another_recipe_is_refused_and_left_alone(tmp_path):
@@ -206,6 +212,13 @@ def test_a_checkpoint_of_another_recipe_is_refused_and_left_alone(tmp_path):
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
     longer = train(tiny("doppelganger-fast", "run.log_steps=2"), tmp_path, steps=4)
     assert longer.step == 4
+    # one from before a setting was there had it at what it is without being named
+    older = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del older["recipe"]["data"]["shorten"]
+    torch.save(older, tmp_path / "checkpoint.pt")
+    assert train(tiny("doppelganger-fast"), tmp_path, steps=5).step == 5
+    with pytest.raises(InputError, match=r"\(data\.shorten was 0\.0, is 0\.5\)"):
+        train(tiny("doppelganger-fast", "data.shorten=0.5"), tmp_path, steps=6)
 
 
 def test_a_folder_that_is_wanting_and_a_loss_that_is_no_number(tmp_path):
@@ -217,13 +230,66 @@ def test_a_folder_that_is_wanting_and_a_loss_that_is_no_number(tmp_path):
         train(tiny("doppelganger"), tmp_path / "b", steps=2, draw=lambda _: views)
 
 
-def test_a_batch_that_does_not_fit_names_one_that_may(tmp_path, monkeypatch):
-    def full(*_):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+def too_large(above, fail):
+    """A loss that fails where there are more pairs than `above`."""
+    loss = PairModel.loss
 
-    monkeypatch.setattr("soundkin.recipe.assemble.PairModel.loss", full)
-    with pytest.raises(InputError, match=r"a batch of 8 does not fit .*; set run\.batch=4"):
+    def limited(model, views, generator):
+        if len(views.a) > above:
+            fail()
+        return loss(model, views, generator)
+
+    return limited
+
+
+def full_gpu():
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+@pytest.mark.parametrize("fail", [full_gpu, lambda: torch.empty(1 << 50)], ids=["cuda", "cpu"])
+def test_a_batch_that_does_not_fit_names_one_that_does_and_nothing_is_lost(
+    fail, tmp_path, monkeypatch
+):
+    train(tiny("doppelganger-fast"), tmp_path, steps=1)
+    kept = (tmp_path / "checkpoint.pt").read_bytes()
+    monkeypatch.setattr(PairModel, "loss", too_large(3, fail))
+    said = r"a batch of 8 does not fit the memory of cpu; .*: 2 was tried and fits; set run\.batch=2\.$"
+    with pytest.raises(InputError, match=said):
+        train(tiny("doppelganger-fast"), tmp_path, steps=2)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == kept
+    state = train(tiny("doppelganger-fast", "run.batch=2"), tmp_path / "small", steps=1)
+    assert state.step == 1
+    monkeypatch.setattr(PairModel, "loss", too_large(1, fail))
+    with pytest.raises(InputError, match=r"more memory: 2 do not fit either; choose a smaller"):
+        train(tiny("doppelganger-fast"), tmp_path, steps=2)
+
+
+def test_other_errors_of_a_step_are_no_full_memory(tmp_path, monkeypatch):
+    def wrong(*_):
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr(PairModel, "loss", wrong)
+    with pytest.raises(RuntimeError, match="shapes differ"):
         train(tiny("doppelganger-fast"), tmp_path, steps=1)
+
+
+def test_what_a_folder_lacks_is_told_at_once_and_kept_for_the_card(folder, tmp_path):
+    mixed = shutil.copytree(folder, tmp_path / "sound")
+    (mixed / "no.wav").write_bytes(b"")
+    write_wav(mixed / "short.wav", np.sin(np.arange(8000) / 3))
+    heard = []
+    how = {"data": mixed, "steps": 1, "tell": heard.append}
+    state = train(tiny("music"), tmp_path / "a", **how)
+    assert heard == state.warnings
+    assert heard == [
+        "1 of the files gave no usable sound and are passed over",
+        "1 of 13 sounds are shorter than the window of 1 s: silence fills it",
+    ]
+    recipe = tiny("music", "data.window=48000")
+    with pytest.raises(
+        InputError, match=r"none of the 13 sounds is as long as the window of 3 s; "
+    ):
+        train(recipe, tmp_path / "b", **how)
 
 
 def test_tensorboard_hears_every_row_and_is_missed_in_one_sentence(tmp_path, monkeypatch):
@@ -269,6 +335,8 @@ REAL = {
         "encoder.size=small", "encoder.dim=8", "run.batch=16", "optimiser.lr=0.002",
         "optimiser.schedule=cosine", "run.steps=800",
     ],
+    "voice": [*CONVNET, "run.batch=64", "run.steps=150"],
+    "content": [*CONVNET, "run.batch=64", "run.steps=150"],
 }  # fmt: skip
 """Small networks and as many steps as take a free core less than two minutes."""
 
@@ -290,7 +358,7 @@ def task(name, data_dir, cache):
         recipe = replace(recipe, data=replace(recipe.data, delta=0.05, deltas=(0.0, 0.0)))
         folder, sounds = None, None
     else:
-        folder = data_dir / "esc10"
+        folder = data_dir / ("librispeech" if recipe.data.kin else "esc10")
         sounds = open_sounds(folder, rate_hz=recipe.data.rate_hz, cache=cache)
     views = draw_views(recipe, sounds, torch.Generator().manual_seed(99))
     return folder, torch.cat([views.a, views.b]), np.tile(np.arange(200), 2)

@@ -96,6 +96,28 @@ def open_sounds(
     return _open(base, root)
 
 
+def wanting(sounds: Sounds, window: int) -> list[str]:
+    """What a folder lacks for windows of so many samples, in sentences.
+
+    Raises InputError where no sound is as long as a window.
+    """
+    lengths, seconds = sounds.lengths, f"{window / sounds.rate_hz:.3g} s"
+    short = int((lengths < window).sum())
+    if short == len(sounds):
+        half = max(400, int(np.median(lengths)))
+        raise InputError(
+            f"none of the {short} sounds is as long as the window of {seconds}",
+            "some that are",
+            f"choose another folder, or set data.window={half}, which half of them fill",
+        )
+    said = {
+        f"{sounds.failed} of the files gave no usable sound and are passed over": sounds.failed,
+        f"{sounds.left_out} of the files do not fit data.cache_gb": sounds.left_out,
+        f"{short} of {len(sounds)} sounds are shorter than the window of {seconds}: silence fills it": short,
+    }
+    return [sentence for sentence, count in said.items() if count]
+
+
 _SOME = ".wav, .flac, .ogg, .mp3"
 
 

@@ -206,13 +206,18 @@ def make_patch(
 ) -> Patch:
     """A patch by name; the counts are those of `parametric`, `without` the families `world` omits.
 
-    Raises InputError for an unknown name, a rate below 4,000 Hz, no length, no oscillator or fewer.
+    In the name of a patch, as a recipe gives it, they are "world without pluck, air". Raises
+    InputError for an unknown name, a rate below 4,000 Hz, no length, no oscillator or fewer.
 
     Examples
     --------
     >>> [len(make_patch(name).table) for name in ("voice", "voice-fm", "parametric")]
     [78, 130, 340]
+    >>> make_patch("world without pluck, air").without
+    ('pluck', 'air')
     """
+    name, _, silent = name.partition(" without ")
+    without = (*without, *(part.strip() for part in silent.split(",") if silent))
     if rate_hz < 4000 or not 0.01 <= duration_s <= 600:
         found = f"a sound of {duration_s:g} s at {rate_hz} Hz"
         raise InputError(found, "0.01 to 600 s at 4000 Hz and more")
@@ -230,6 +235,8 @@ def make_patch(
         oscillators += [Oscillator("square_saw", drives_carrier=True)] * fm_square_saw
     else:
         raise InputError(f"no patch {name!r}", f"one of {', '.join(PATCHES)}")
+    if without:
+        raise InputError(f"{name!r} without {', '.join(without)}", "families of 'world'")
     if not oscillators or min(sine, square_saw, fm_sine, fm_square_saw) < 0:
         raise InputError("a parametric patch of no oscillator or fewer", "one oscillator and more")
     return OscillatorPatch(
