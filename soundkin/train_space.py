@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from soundkin.recipe.settings import Recipe
-    from soundkin.train import Listener, Row, Training
+    from soundkin.recipe.state import Row, Training
+    from soundkin.train import Listener
 
 
 def train_space(
@@ -62,11 +63,10 @@ def train_space(
             device=device,
             listen=listen,
             tensorboard=tensorboard,
+            tell=lambda sentence: console.print(sentence, style="yellow", markup=False),
         )
     if not state.first:
         return []
-    for warning in state.warnings:
-        console.print(f"[yellow]{warning}[/yellow]")
     files = write_spaces(state, chosen, out, data=data, int8=int8)
     for file in files:
         if int8:
@@ -130,7 +130,7 @@ def said(row: Row) -> str:
 
     Examples
     --------
-    >>> from soundkin.train import Row
+    >>> from soundkin.recipe.state import Row
     >>> said(Row(30, 9.0, -1.5, 1e-3, 71.4, 80.2, 0.2, -2.0, 0.5))
     'step 30, loss -1.5000, 71 pairs/s, rank 80, k-NN 0.500'
     """
