@@ -4,8 +4,8 @@ faiss finds the centres (k-means); the lists, the search, removal, selections an
 int8 codes lie list after list, and everything from the centres to the exact distances of the answer
 is one compiled call (:mod:`soundkin.index.lists`). See ``docs/indexes.md``.
 
-Settings of `build`: `n_lists` (0: about twice the root of n, or eight
-times as many where that is expected to be cheaper, as measured); `target`, the recall@10 that the
+Settings of `build`: `n_lists` (0: about twice the root of n, doubled as
+long as that is measured to be cheaper); `target`, the recall@10 that the
 default effort is measured to reach (0: not measured); `threads` for building (0: all cores).
 
 Effort of `query`: `n_probe`, lists opened; `n_measured`, candidates measured exactly (20 + 2 k);
@@ -26,7 +26,7 @@ from soundkin.errors import InputError
 from soundkin.index.codes import likely_error, writeable
 from soundkin.index.container import Arrays, Header, write_container
 from soundkin.index.gate import Gate
-from soundkin.index.lists import Lists, appended, listed, regroup
+from soundkin.index.lists import Lists, appended, listed, most_lists, regroup
 from soundkin.index.opening import Plan, Rows, of_all, of_rows, of_some
 from soundkin.index.reach import least_reach
 from soundkin.index.tuning import tune
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 EFFORT = ("n_probe", "n_measured", "reach", "threads")
 FLAT_BELOW = 5000
 """Fewer items lie in one list: too few to learn centres from."""
-LISTS_PER_ROOT, MORE_LISTS = 2.3, 8
-"""Lists, in roots of n; and how many times as many are tried where very many rows are compared."""
+LISTS_PER_ROOT = 2.3
+"""Lists, in roots of n, to begin with."""
 SCAN_GLADLY = 2.0
 """A selection is scanned, which finds everything, up to so many times the cost of a search of all."""
 KEPT = 4
@@ -57,7 +57,7 @@ TAIL = 4
 QUERY_NS, CENTRE_NS, LIST_NS, ROW_NS, GATHER_NS = 20_000.0, 5.0, 500.0, 8.0, 12.0
 """Cost of any query, a centre compared, a list opened, a row compared, one fetched from anywhere."""
 WORTH_TRYING = 1.5
-"""More lists are tried where the rows cost so many times what so many more centres would."""
+"""Twice the lists are tried where the rows cost so many times what the centres would."""
 
 
 class AnnIndex:
@@ -106,10 +106,14 @@ class AnnIndex:
         n, threads = len(vectors), threads or os.cpu_count() or 1
         usual = 2 ** round(math.log2(LISTS_PER_ROOT * max(n, 1) ** 0.5))
         index = cls._of(vectors, n_lists or usual, seed, threads, target, space_id)
-        more = MORE_LISTS * usual
-        if target and not n_lists and index._rows_ns() > WORTH_TRYING * CENTRE_NS * more:
-            other = cls._of(vectors, more, seed, threads, target, space_id)
-            index = min(index, other, key=lambda one: CENTRE_NS * one._n_lists + one._rows_ns())
+        while target and not n_lists and n >= FLAT_BELOW:
+            twice = min(2 * index._n_lists, most_lists(n))
+            if twice == index._n_lists or index._rows_ns() <= WORTH_TRYING * CENTRE_NS * twice:
+                break
+            other = cls._of(vectors, twice, seed, threads, target, space_id)
+            if other._query_ns() >= index._query_ns():
+                break
+            index = other
         return index
 
     @classmethod
@@ -257,6 +261,10 @@ class AnnIndex:
     def _n_lists(self) -> int:
         return len(self._lists.centres)
 
+    def _query_ns(self) -> float:
+        """About what a usual query costs."""
+        return QUERY_NS + CENTRE_NS * self._n_lists + self._rows_ns()
+
     def _rows_ns(self) -> float:
         """About what the rows cost that a usual query compares."""
         per_list = len(self._vectors) / self._n_lists
@@ -289,8 +297,7 @@ class AnnIndex:
         allowed, n_allowed = as_allowed(mask, self._alive, self._n_alive)
         if allowed is None or n_allowed == len(self._vectors):
             return None
-        of_all_ns = QUERY_NS + CENTRE_NS * self._n_lists + self._rows_ns()
-        if GATHER_NS * n_allowed <= SCAN_GLADLY * of_all_ns:
+        if GATHER_NS * n_allowed <= SCAN_GLADLY * self._query_ns():
             chosen = scattered(given, allowed, n_allowed, self._rows())
         else:
             chosen = within(given, allowed, n_allowed, self._lists)

@@ -135,6 +135,11 @@ def list_numbers(lists: Lists, n: int) -> npt.NDArray[np.int32]:
     return of_items
 
 
+def most_lists(n: int) -> int:
+    """As many lists as `n` vectors can have: each centre is learnt from 39 at least."""
+    return max(1, n // 39)
+
+
 def listed(
     vectors: npt.NDArray[np.float32], n_lists: int, seed: int, threads: int
 ) -> tuple[Lists, float]:
@@ -144,7 +149,7 @@ def listed(
     if n_lists == 1:
         centres, numbers = np.zeros((1, dim), np.float32), np.zeros(n, np.int32)
     else:
-        centres, numbers = centres_of(vectors, max(1, min(n_lists, n // 39)), seed, threads)
+        centres, numbers = centres_of(vectors, min(n_lists, most_lists(n)), seed, threads)
     centre_codes, centre_scales, _ = quantise(centres)
     halves = (np.einsum("ij,ij->i", centres, centres) / 2).astype(np.float32)
     none = np.empty(0, np.int32)
