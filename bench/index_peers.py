@@ -188,7 +188,7 @@ PEERS = {
     "exact": ours("exact"),
     "forest": ours("forest"),
     "forest, 32 trees": ours("forest", n_trees=32),
-    "ann": ours("ann", target=0.0),
+    "ann": ours("ann"),
     "faiss flat": faiss_index("Flat", [0], ""),
     "faiss SQ8 scan": faiss_index("SQ8", [0], "", 40),
     "faiss IVF-SQ8": faiss_index("IVF{lists},SQ8", PROBES, "nprobe", 40),
