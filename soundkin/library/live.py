@@ -7,7 +7,7 @@ when it has grown (see :mod:`soundkin.library.indexes`). Without an index everyt
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -233,10 +233,6 @@ class LiveIndex:
             "n_ids": self.n_ids,
             "n_tail": self.n_tail,
         }
-
-    def without_near(self) -> LiveIndex:
-        """Return an index over the same rows that compares everything."""
-        return replace(self, near=None)
 
 
 def _scan(
