@@ -63,11 +63,10 @@ def growth(folder: Path, sizes: tuple[int, ...]) -> str:
 
     curves, lines = [], []
     for kind in ("ann", "forest"):
-        settings = {"target": 0.0} if kind == "ann" else {}
         times = []
         for n in sizes:
             X, Q, true = load(prepare("clustered", n, folder))
-            index = build(kind, X, **settings)
+            index = build(kind, X)
             effort = first_good(index, X, Q, true)
             times.append(single_ms(index, Q[:N_ASKED], **effort))
             print(f"growth: {kind}, {n:,}: {times[-1]:.3f} ms {effort}", flush=True)
