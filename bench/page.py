@@ -1,12 +1,13 @@
 """How fast the page is in a real browser, from the address to the first screen, from a key to sound.
 
-    python bench/page.py [--segments 4500 1000000] [--here FOLDER]
+    python bench/page.py [--segments 4500 1000000] [--here FOLDER] [--minutes 10] [--pictures FOLDER]
 
 A synthetic library (bench/search.py: clustered vectors, three segments a sound) with two spaces is made and
 tuned as `soundkin index` tunes one, with real sound behind its first rows and a map whose places are drawn
 by lot, not laid out. It is served by a process of its own; Chromium (or SOUNDKIN_CHROMIUM) draws WebGL in
-software. `--here` keeps what was made for the next run. At 4,500 segments half a minute; at a million some
-two minutes, and some four more to make the library.
+software. `--here` keeps what was made for the next run; `--pictures` takes every view, light and dark, wide
+and narrow. At 4,500 segments half a minute; at a million some two minutes, and some four more to make the
+library. After `--minutes` it gives up; what was measured by then is written.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import contextlib
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -26,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import soundfile
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from results import machine, table, write_section
 from search import PER_SOUND, clustered, write_batch
 
@@ -72,7 +74,7 @@ KEY = f"""async () => {{
 
 SLIDE = f"""async (value) => {{
     {SOON}
-    const slider = document.querySelector('.mixer label:nth-child(2) input');
+    const slider = document.querySelector('.mixer .fader:nth-child(2) input');
     const root = document.querySelector('.results');
     const begun = performance.now();
     slider.value = String(value);
@@ -157,13 +159,11 @@ def ask(base: str, page: Page, first_sound: str) -> dict[str, list[float]]:
     return found
 
 
-def move_map(base: str, page: Page, points: int) -> list[float]:
-    """Pan and zoom the map for some seconds; return how long each frame took, in ms."""
+def move_map(base: str, page: Page, points: int) -> dict[str, list[float]]:
+    """Open the map, pan and zoom it for some seconds; return what took how long, in ms."""
     page.goto(f"{base}?show=map")
-    for _ in range(600):
-        if page.evaluate("soundkin.inspect().map.points") == points:
-            break
-        page.wait_for_timeout(100)
+    page.wait_for_function(f"() => soundkin.inspect().map.points === {points}", polling=20)
+    shown = page.evaluate("performance.now()")
     page.wait_for_timeout(1500)
     box = page.locator(".surface").bounding_box()
     assert box is not None
@@ -177,7 +177,7 @@ def move_map(base: str, page: Page, points: int) -> list[float]:
     for step in range(40):
         page.mouse.wheel(0, -60 if step < 20 else 60)
     frames = page.evaluate("() => { window.framesEnd = true; return window.frameMs; }")
-    return list(frames[1:])
+    return {"from the address to its points": [shown], "a frame, panned and zoomed": frames[1:]}
 
 
 def serve(library: Path) -> None:
@@ -186,7 +186,26 @@ def serve(library: Path) -> None:
         run(opened, port=0, on_ready=lambda base: print(base, flush=True))
 
 
-def measure(n: int, path: Path) -> None:
+def take_pictures(browser: Browser, base: str, first_sound: str, folder: Path) -> None:
+    """Take the views of a library as they are seen, light and dark, wide and narrow."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for scheme in ("light", "dark"):
+        for size, width, height in (("wide", 1280, 800), ("narrow", 390, 780)):
+            shape = {"width": width, "height": height}
+            page = browser.new_page(viewport=shape, color_scheme=scheme)
+            for name, address in (
+                ("list", ""),
+                ("search", f"?like={first_sound}"),
+                ("sound", f"?sound={first_sound}"),
+                ("map", f"?show=map&like={first_sound}"),
+            ):
+                page.goto(base + address)
+                page.wait_for_timeout(4000)
+                page.screenshot(path=folder / f"{name}-{scheme}-{size}.png")
+            page.close()
+
+
+def measure(n: int, path: Path, pictures: Path | None = None) -> None:
     """Measure one size and write its section."""
     begun = time.perf_counter()
     if not (path / "library/soundkin.json").exists():
@@ -196,31 +215,37 @@ def measure(n: int, path: Path) -> None:
         first_sound = library.sounds(limit=1)[0][0].sound_id
         n_sounds, n_segments = library.info().sounds, library.info().segments
     rows: list[list[object]] = []
-    with sync_playwright() as driver:
-        chromium = os.environ.get("SOUNDKIN_CHROMIUM") or shutil.which("chromium")
-        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
-        for size in [p for p in POINTS if p <= n] or [n]:
-            points = draw_map(path, size)
-            with served(path) as base:
-                page = browser.new_page(viewport={"width": 1280, "height": 800}, bypass_csp=True)
-                page.set_default_timeout(120_000)
-                if not rows:
-                    rows = [
-                        row_of(name, times) for name, times in ask(base, page, first_sound).items()
-                    ]
-                frames = move_map(base, page, points)
-                rows.append(row_of(f"frame, map of {points:,} points panned and zoomed", frames))
-                page.close()
-        browser.close()
-    write_section(
-        f"Page, {n:,} segments",
-        f"`python bench/page.py --segments {n}`: {machine(len(os.sched_getaffinity(0)))} "
-        f"Load before: {LOAD:.1f}. Chromium with WebGL in software, 1280 by 800, server and browser on "
-        f"the same cores; {n_sounds:,} sounds, {n_segments:,} segments, two spaces; the library was made "
-        f"in {made_s:.0f} s. Asked for: first screen under 1000 ms, key to sound under 60, slider under "
-        "150, no frame of the map at 200,000 points over 50.\n\n"
-        + table(["what", "median ms", "longest ms", "times"], rows),
-    )
+    try:
+        with sync_playwright() as driver:
+            chromium = os.environ.get("SOUNDKIN_CHROMIUM") or shutil.which("chromium")
+            browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+            sizes = [p for p in POINTS if p <= n] or [n]
+            for size in sizes:
+                points = draw_map(path, size)
+                with served(path) as base:
+                    page = browser.new_page(
+                        viewport={"width": 1280, "height": 800}, bypass_csp=True
+                    )
+                    page.set_default_timeout(120_000)
+                    if size == sizes[0]:
+                        rows += [row_of(*one) for one in ask(base, page, first_sound).items()]
+                    for what, times in move_map(base, page, points).items():
+                        rows.append(row_of(f"map of {points:,} points: {what}", times))
+                    page.close()
+                    if pictures and size == sizes[-1]:
+                        take_pictures(browser, base, first_sound, pictures / str(n))
+            browser.close()
+    finally:
+        if rows:
+            write_section(
+                f"Page, {n:,} segments",
+                f"`python bench/page.py --segments {n}`: {machine(len(os.sched_getaffinity(0)))} "
+                f"Load before: {LOAD:.1f}. Chromium with WebGL in software, 1280 by 800, server and "
+                f"browser on the same cores; {n_sounds:,} sounds, {n_segments:,} segments, two spaces; "
+                f"the library was made in {made_s:.0f} s. Asked for: first screen under 1000 ms, key to "
+                "sound under 60, slider under 150, no frame of the map at 200,000 points over 50.\n\n"
+                + table(["what", "median ms", "longest ms", "times"], rows),
+            )
 
 
 def row_of(name: str, times: list[float]) -> list[object]:
@@ -234,8 +259,10 @@ def served(path: Path) -> Iterator[str]:
     command = [sys.executable, __file__, "--serve", str(path / "library")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.terminate()
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
 
 
 LOAD = os.getloadavg()[2]
@@ -248,17 +275,26 @@ def main() -> None:
     )
     parser.add_argument("--segments", type=int, nargs="+", default=[4_500, 1_000_000])
     parser.add_argument("--here", type=Path, help="where libraries are kept between runs")
+    parser.add_argument("--minutes", type=float, default=10.0, help="give up after so many")
+    parser.add_argument("--pictures", type=Path, help="take pictures of every view")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     how = parser.parse_args()
     if how.serve:
         serve(how.serve)
         return
+    signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, 60 * how.minutes)
     for n in how.segments:
         if how.here:
-            measure(n, how.here / str(n))
+            measure(n, how.here / str(n), how.pictures)
         else:
             with tempfile.TemporaryDirectory() as folder:
-                measure(n, Path(folder))
+                measure(n, Path(folder), how.pictures)
+
+
+def give_up(*_: object) -> None:
+    """End the run: what was measured is written."""
+    raise SystemExit("the time is over: see --minutes")
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ The map of the house; sound flows down, a file imports only what stands above it
 - :mod:`soundkin.listing`   what is in a library, page by page
 - :mod:`soundkin.noting`    notes on sounds and ranges of them
 - :mod:`soundkin.facade`    :class:`Library`: all of it behind one object
-- :mod:`soundkin.dedupe`    duplicates: exact, copies, versions (:mod:`soundkin.aligned`: one over another)
-- :mod:`soundkin.tagging`   a few examples -> suggestions, with their evidence
-- :mod:`soundkin.atlas`     the map of a library (:mod:`soundkin.layout`: neighbours -> the plane)
+- :mod:`soundkin.dedupe`    duplicates: exact, copies, versions (`overlays`, `aligned`: one over another)
+- :mod:`soundkin.tagging`   a few examples -> suggestions, with their evidence (`likeness`: how probable)
+- :mod:`soundkin.atlas`     the map of a library (`layout`: neighbours -> the plane; `crowds`: their names)
 - :mod:`soundkin.lists`     named lists
 - :mod:`soundkin.gathering` sounds of the web into a library, and whom they are from
 - :mod:`soundkin.evaluate`  is a space any good? Labelled sound, questions, how sure the answers are

@@ -17,7 +17,7 @@ import scipy.fft
 
 RATE_HZ = 8_000
 MOST_S = 30.0
-"""So much of a sound is compared, from its beginning."""
+"""So much of a sound is compared at once."""
 
 SAME = 0.95
 """Least correlation of waveforms that are the same sound."""

@@ -9,18 +9,16 @@ segments than are drawn, a sample is: the same ones every time, chosen by their 
 from __future__ import annotations
 
 import json
-import re
 import zipfile
-from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from soundkin.crowds import Cluster, crowds, groups_of
 from soundkin.errors import NotFound
 from soundkin.index import build
 from soundkin.index.graph import knn_graph
@@ -44,23 +42,7 @@ NEIGHBOURS = 15
 NEW_SHARE = 0.5
 """From this share of new segments on the layout is computed anew."""
 
-MOST_CLUSTERS = 24
-CLUSTERED = 20_000
-"""So many points are looked at to find the clusters."""
-
 BLOCK = 1 << 16
-WORD = re.compile(r"[^\W\d_]{3,}")
-WORDS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """A crowd of points: its middle, how many, and the words that tell it from the others."""
-
-    label: str
-    x: float
-    y: float
-    points: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +137,8 @@ def make(
     if stop() and old is not None:
         return old
     atlas = _atlas(look, rows, places, total, seed)
-    atlas = _labelled(atlas, look.snapshot, rows, look)
+    cluster, clusters = crowds(look.snapshot, look.view.sound[rows], places, seed)
+    atlas = replace(atlas, cluster=cluster, clusters=clusters)
     _save(library, atlas)
     tell(100, 100)
     return atlas
@@ -170,7 +153,7 @@ def load(library: Library, space_id: str) -> Atlas | None:
         return None
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _read(path: Path, _written_at: int, space_id: str) -> Atlas | None:
     """Read a map as it was written at one moment."""
     with path.open("rb") as file, np.load(file) as held:
@@ -235,29 +218,8 @@ def rows_of(atlas: Atlas, look: Look) -> npt.NDArray[np.int64]:
 
 
 def groups(atlas: Atlas, snapshot: Snapshot, by: str) -> tuple[list[str], list[int]]:
-    """Return names and the number of each sound's group: by "folder", "tag" or "format"; -1 for none.
-
-    A sound with several tags counts for the one that most sounds bear.
-    """
-    ords = snapshot.ids.ords(atlas.sounds)
-    if by == "format":
-        found = [snapshot.sounds["format"][int(o)].as_py() if o >= 0 else "" for o in ords]
-    elif by == "tag":
-        counts = Counter(snapshot.tags.names[i] for i in snapshot.tags.label)
-        found = [
-            max(snapshot.tags.get(int(o)), key=lambda tag: (counts[tag], tag), default="")
-            for o in ords
-        ]
-    else:
-        found = [_folder(snapshot, int(o)) if o >= 0 else "" for o in ords]
-    names = [name for name, _ in Counter(name for name in found if name).most_common()]
-    number = {name: i for i, name in enumerate(names)}
-    return names, [number.get(name, -1) for name in found]
-
-
-def _folder(snapshot: Snapshot, number: int) -> str:
-    spots = snapshot.spots.of(number)
-    return (spots[0].folder or spots[0].root) if spots else ""
+    """Return names and the number of each sound's group on a map; see :func:`soundkin.crowds.groups_of`."""
+    return groups_of(snapshot, snapshot.ids.ords(atlas.sounds), by)
 
 
 def _drawn(look: Look, most: int) -> tuple[npt.NDArray[np.int64], int]:
@@ -332,74 +294,6 @@ def _atlas(
         seed=seed,
         made_at=datetime.now(UTC),
     )
-
-
-def _labelled(atlas: Atlas, snapshot: Snapshot, rows: npt.NDArray[np.int64], look: Look) -> Atlas:
-    """Find the crowds of a map and name each by the words that its sounds have more than others."""
-    from scipy.cluster.vq import kmeans2  # noqa: PLC0415 - slow to import, seldom needed
-    from scipy.spatial import cKDTree  # noqa: PLC0415
-
-    n = len(atlas.seq)
-    wanted = int(np.clip(np.sqrt(n / 20), 1, MOST_CLUSTERS))
-    rng = np.random.default_rng(atlas.seed)
-    some = atlas.places[np.sort(rng.permutation(n)[:CLUSTERED])].astype(np.float64)
-    middles = np.unique(some, axis=0)[:1]
-    if wanted > 1 and len(np.unique(some, axis=0)) >= wanted:
-        middles, _ = kmeans2(some, wanted, minit="++", seed=rng, missing="warn")
-    _, cluster = cKDTree(middles).query(atlas.places)
-    counts = np.bincount(cluster, minlength=len(middles))
-    kept = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
-    renumbered = np.zeros(len(middles), np.uint16)
-    renumbered[kept] = np.arange(len(kept))
-    cluster = renumbered[cluster]
-    labels = _labels(snapshot, look.view.sound[rows], cluster, len(kept))
-    clusters = []
-    for i, label in enumerate(labels):
-        x, y = atlas.places[cluster == i].mean(axis=0)
-        clusters.append(
-            Cluster(label, round(float(x), 4), round(float(y), 4), int(counts[kept[i]]))
-        )
-    return replace(atlas, cluster=cluster, clusters=tuple(clusters))
-
-
-def _labels(
-    snapshot: Snapshot,
-    sound: npt.NDArray[np.int32],
-    cluster: npt.NDArray[np.uint16],
-    n_clusters: int,
-) -> list[str]:
-    """Return each cluster's words: those of names, folders and tags that are most its own.
-
-    A word's worth is p log(p / q): p the share of the cluster's sounds that have it, q that of all.
-    """
-    pairs = np.unique((sound.astype(np.int64) << 16) | cluster)
-    sounds = np.append(pairs >> 16, -1)
-    words: dict[int, set[str]] = {}
-    for number, following in pairwise(sounds.tolist()):
-        if number != following:
-            words[number] = _words(snapshot, number)
-    overall = Counter(word for one in words.values() for word in one)
-    per: list[Counter[str]] = [Counter() for _ in range(n_clusters)]
-    sizes = [0] * n_clusters
-    for pair in pairs.tolist():
-        per[pair & 0xFFFF].update(words[pair >> 16])
-        sizes[pair & 0xFFFF] += 1
-    labels = []
-    for counts, size in zip(per, sizes, strict=True):
-        worth = {
-            word: (n / size) * np.log((n / size) / (overall[word] / len(words)))
-            for word, n in counts.items()
-        }
-        best = sorted(worth, key=lambda word: (-worth[word], word))[:WORDS]
-        labels.append(" ".join(word for word in best if worth[word] > 0.05))
-    return labels
-
-
-def _words(snapshot: Snapshot, number: int) -> set[str]:
-    """Return the words of a sound's tags, name and innermost folder."""
-    spots = snapshot.spots.of(number)[:1]
-    text = [spot.name.rpartition(".")[0] + " " + spot.folder.rpartition("/")[2] for spot in spots]
-    return set(WORD.findall(" ".join([*snapshot.tags.get(number), *text]).lower()))
 
 
 def _file(library: Library, space_id: str) -> Path:

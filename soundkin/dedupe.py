@@ -2,7 +2,7 @@
 
 - *exact*: one sound in several places. A sound is known by its samples, so other containers count too.
 - *near*: the same recording at another level, cut, coded or resampled. Neighbours by their mean vectors
-  are laid over each other (:mod:`soundkin.aligned`); only those whose waveforms agree are named.
+  are laid over each other (:mod:`soundkin.overlays`); only those whose waveforms agree are named.
 - *version*: the same course in time and tone at another speed, pitch or tone, but not the same waveform.
 
 Never are all pairs compared, only neighbours. In a group the best member stands first (the longest, then
@@ -14,26 +14,21 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from collections import OrderedDict
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from soundkin.aligned import MOST_S, RATE_HZ, Course, Overlay, course, overlay
-from soundkin.audio.decode import read_sound
-from soundkin.errors import InputError, SoundkinError
+from soundkin.errors import InputError
 from soundkin.index import build
 from soundkin.index.graph import knn_graph
 from soundkin.library.centroids import centroids
 from soundkin.library.scan import GONE
 from soundkin.listen import best_spot
+from soundkin.overlays import Overlays, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    import numpy.typing as npt
 
     from soundkin.facade import Library, Look
 
@@ -42,9 +37,6 @@ KINDS: tuple[Kind, ...] = ("exact", "near", "version")
 
 NEIGHBOURS = 8
 """How many neighbours of every sound are looked at."""
-
-HELD = 256
-"""Decoded sounds kept at once: some 250 MB at most."""
 
 LOSSLESS = {"WAV", "FLAC", "AIFF", "W64", "RF64", "CAF", "AU", "ALAC"}
 APART = "apart:"
@@ -99,15 +91,6 @@ class Duplicates:
         return out.getvalue()
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """What laying two sounds over each other showed."""
-
-    kind: Literal["near", "version", "other"]
-    likeness: float
-    reason: str
-
-
 def find(
     library: Library,
     *,
@@ -127,10 +110,11 @@ def find(
     look = library.look(space)
     groups = _exact(library, look) if "exact" in wanted else []
     finder = _Finder(library, look)
+    overlays = finder.overlays
     if wanted & {"near", "version"}:
         groups += finder.groups(wanted, on_progress, stop)
     living = int(np.count_nonzero(look.snapshot.alive & look.snapshot.spots.placed))
-    return Duplicates(tuple(groups), living, finder.compared, len(finder.unread))
+    return Duplicates(tuple(groups), living, overlays.compared, len(overlays.unread))
 
 
 def keep_apart(library: Library, sound_ids: Iterable[str]) -> int:
@@ -209,16 +193,12 @@ def _exact(library: Library, look: Look) -> list[Group]:
 
 
 class _Finder:
-    """Finds near copies and versions among neighbours; holds some decoded sounds and all verdicts."""
+    """Finds near copies and versions among neighbours."""
 
     def __init__(self, library: Library, look: Look) -> None:
         self.library, self.look = library, look
         self.snapshot = look.snapshot
-        self.compared = 0
-        self.unread: set[int] = set()
-        self._held: OrderedDict[int, npt.NDArray[np.float32]] = OrderedDict()
-        self._cache = library.path / "cache" / "overlays.json"
-        self._verdicts: dict[str, list[object]] = {}
+        self.overlays = Overlays(library, look)
 
     def groups(
         self,
@@ -227,15 +207,14 @@ class _Finder:
         stop: Callable[[], bool],
     ) -> list[Group]:
         """Compare all candidates, then gather those around the best of each."""
-        self._load()
         pairs = self._candidates()
         apart = {k.removeprefix(APART) for k in self.snapshot.settings if k.startswith(APART)}
         edges: dict[Kind, list[tuple[int, int]]] = {"near": [], "version": []}
         for done, (a, b) in enumerate(pairs, 1):
             if stop():
                 break
-            if self._key(a, b) not in apart:
-                kind = self._verdict(a, b).kind
+            if self.overlays.key(a, b) not in apart:
+                kind = self.overlays.verdict(a, b).kind
                 if kind != "other":
                     edges[kind].append((a, b))
             if on_progress is not None:
@@ -245,7 +224,7 @@ class _Finder:
         for kind in ("near", "version"):
             if kind in wanted:
                 found += self._gather(kind, edges[kind], apart, taken)
-        self._save()
+        self.overlays.save()
         return found
 
     def _candidates(self) -> list[tuple[int, int]]:
@@ -262,60 +241,6 @@ class _Finder:
         pairs = np.unique(np.sort(pairs, axis=1), axis=0)
         return [(int(a), int(b)) for a, b in pairs]
 
-    def _key(self, a: int, b: int) -> str:
-        """Return the name of a pair, the same both ways."""
-        return ":".join(sorted((self.snapshot.ids[a], self.snapshot.ids[b])))
-
-    def _verdict(self, a: int, b: int) -> _Verdict:
-        """Lay one sound over another, once for all times; `a` is what the reason speaks from."""
-        first, second = (a, b) if self.snapshot.ids[a] < self.snapshot.ids[b] else (b, a)
-        key = self._key(a, b)
-        if key not in self._verdicts:
-            x, y = self._hear(first), self._hear(second)
-            if x is None or y is None:
-                return _Verdict("other", 0.0, "")
-            self.compared += 1
-            one = overlay(x, y)
-            two = None if one.same else course(x, y)
-            self._verdicts[key] = [*asdict(one).values(), *(asdict(two).values() if two else ())]
-        return self._spoken(self._verdicts[key], a, b, turned=first != a)
-
-    def _spoken(self, numbers: list[object], a: int, b: int, *, turned: bool) -> _Verdict:
-        """Return what was measured as a verdict on `b` beside `a`."""
-        values = [float(str(value)) for value in numbers]
-        one = Overlay(*values[:4])
-        if turned:
-            one = Overlay(one.correlation, -one.lag_s, -one.gain_db, one.covered)
-        if one.same:
-            rows = self.snapshot.row(a), self.snapshot.row(b)
-            parts = [part for part in (*_changes(one, *rows), *_coding(*rows)) if part]
-            reason = ", ".join(["the same recording", *parts])
-            return _Verdict("near", round(abs(one.correlation), 4), reason)
-        two = Course(*values[4:])
-        if not two.alike:
-            return _Verdict("other", 0.0, "")
-        if turned:
-            two = Course(two.correlation, -two.semitones, 1 / two.speed)
-        return _Verdict("version", round(two.correlation, 4), _version(two))
-
-    def _hear(self, number: int) -> npt.NDArray[np.float32] | None:
-        """Return a sound's beginning for comparing, None when it cannot be read now."""
-        if number in self._held:
-            self._held.move_to_end(number)
-            return self._held[number]
-        if number in self.unread:
-            return None
-        spot = best_spot(self.library.catalogue, self.snapshot, self.snapshot.ids[number])
-        try:
-            samples, _ = read_sound(spot.raw if spot else b"", rate_hz=RATE_HZ, end_s=MOST_S)
-        except (SoundkinError, OSError):
-            self.unread.add(number)
-            return None
-        self._held[number] = samples
-        if len(self._held) > HELD:
-            self._held.popitem(last=False)
-        return samples
-
     def _gather(
         self, kind: Kind, edges: list[tuple[int, int]], apart: set[str], taken: set[int]
     ) -> list[Group]:
@@ -330,8 +255,8 @@ class _Finder:
                 continue
             spoken = []
             for other in sorted(self._reach(best, near) - taken - {best}, key=self._worth):
-                verdict = self._verdict(best, other)
-                if self._key(best, other) not in apart and verdict.kind == kind:
+                verdict = self.overlays.verdict(best, other)
+                if self.overlays.key(best, other) not in apart and verdict.kind == kind:
                     spoken.append((other, verdict))
             if spoken:
                 taken |= {best, *(other for other, _ in spoken)}
@@ -355,7 +280,7 @@ class _Finder:
             row["sound_id"],
         )
 
-    def _group(self, kind: Kind, best: int, spoken: list[tuple[int, _Verdict]]) -> Group:
+    def _group(self, kind: Kind, best: int, spoken: list[tuple[int, Verdict]]) -> Group:
         members = [self._member(best, ""), *(self._member(n, v.reason) for n, v in spoken)]
         likeness = min(verdict.likeness for _, verdict in spoken)
         return Group(f"{kind}-{self.snapshot.ids[best]}", kind, likeness, tuple(members))
@@ -373,69 +298,3 @@ class _Finder:
             self.library.catalogue.state(spot) if spot else GONE,
             reason,
         )
-
-    def _load(self) -> None:
-        """Read what earlier runs measured; what cannot be read is measured again."""
-        try:
-            known = json.loads(self._cache.read_text())
-        except (OSError, ValueError):
-            return
-        if isinstance(known, dict) and known.get("version") == 1:
-            self._verdicts = known["pairs"]
-
-    def _save(self) -> None:
-        """Write what was measured, beside the old file, then rename."""
-        if not self.compared:
-            return
-        try:
-            self._cache.parent.mkdir(exist_ok=True)
-            beside = self._cache.with_suffix(".new")
-            beside.write_text(json.dumps({"version": 1, "pairs": self._verdicts}))
-            beside.replace(self._cache)
-        except OSError:
-            return  # a cache that cannot be written costs time, nothing else
-
-
-def _changes(one: Overlay, a: dict[str, object], b: dict[str, object]) -> list[str]:
-    """Say what was done to the samples of b beside a."""
-    length_a, length_b = (min(float(str(row["duration_s"])), MOST_S) for row in (a, b))
-    starts, ends = one.lag_s, length_a - length_b - one.lag_s
-    return [
-        "upside down" if one.correlation < 0 else "",
-        f"{abs(one.gain_db):.1f} dB {'louder' if one.gain_db > 0 else 'quieter'}"
-        if abs(one.gain_db) >= 0.5
-        else "",
-        _cut(starts, "start"),
-        _cut(ends, "end") if max(length_a, length_b) < MOST_S else "",
-    ]
-
-
-def _cut(seconds: float, where: str) -> str:
-    """Say what is missing or added at one end; under 5 ms is nobody's cut."""
-    if abs(seconds) < 0.005:
-        return ""
-    amount = f"{abs(seconds) * 1e3:.0f} ms" if abs(seconds) < 1 else f"{abs(seconds):.2f} s"
-    return f"{amount} {'less' if seconds > 0 else 'more'} at the {where}"
-
-
-def _coding(a: dict[str, object], b: dict[str, object]) -> list[str]:
-    """Say how b is stored otherwise than a."""
-    return [
-        f"{b[name]}{unit} instead of {a[name]}{unit}" if a[name] != b[name] else ""
-        for name, unit in (("format", ""), ("rate_hz", " Hz"), ("channels", " channels"))
-    ]
-
-
-def _version(two: Course) -> str:
-    """Say how a version differs."""
-    parts = ["the same course in time and tone"]
-    if abs(two.semitones) >= 0.5:
-        parts.append(
-            f"{abs(two.semitones):g} semitones {'higher' if two.semitones > 0 else 'lower'}"
-        )
-    if abs(two.speed - 1) >= 0.02:
-        faster = two.speed > 1
-        parts.append(
-            f"{abs(two.speed - 1 if faster else 1 / two.speed - 1):.0%} {'shorter' if faster else 'longer'}"
-        )
-    return ", ".join(parts)

@@ -114,6 +114,10 @@ class Library:
     ) -> None:
         self.close()
 
+    def give_up(self) -> None:
+        """Let nobody wait for a decoder any longer: for a program that is about to end."""
+        self._listener.give_up()
+
     def close(self) -> None:
         """End the process that decodes for this library, and what goes on in threads."""
         self._upkeep.close()

@@ -8,8 +8,9 @@ the round before, and the random others from a counter, so that the outcome is t
 threads, bit for bit.
 
 Stable: what has a place keeps it while new items are laid beside their neighbours (`place`). A layout
-computed anew begins at the old places and is laid over them by turning, mirroring, scaling and moving
-(`aligned`).
+computed anew begins at the old places, where new items are laid in first and then all move, by small steps
+as those at the end of a layout, for great ones would only shake what lies well; it is laid over the old one
+by turning, mirroring, scaling and moving (`aligned`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ Floats = npt.NDArray[np.float32]
 
 ROUNDS = 500
 NEW_ROUNDS = 60
+SETTLED = 0.1
+"""The first step of a layout that begins at old places, as a part of how far a fresh one's rounds are gone."""
+
+MOSTLY_NEW = 0.5
+"""From this share of new items on, old places are only where to begin."""
+
 SPREAD = 10.0
 """Half the width of the first layout."""
 
@@ -47,8 +54,9 @@ def layout(
 ) -> Places:
     """Return places (n, 2) for items with neighbours `ids` and `distances`, (n, k) as of `knn_graph`.
 
-    -1 stands for "no neighbour". first (n, 2): where to begin, else :func:`begin`; NaN rows are put
-    beside their neighbours. Raises `InputError` for shapes that do not agree.
+    -1 stands for "no neighbour". first (n, 2): old places, near which all stay; NaN rows are laid beside
+    their neighbours first. Where most are new, old places are only where to begin. Raises `InputError`
+    for shapes that do not agree.
 
     >>> ids = np.array([[1], [0], [3], [2]])
     >>> places = layout(ids, np.full((4, 1), 0.1, np.float32), seed=1)
@@ -66,9 +74,14 @@ def layout(
     if len(ids) < 2:
         return np.zeros((len(ids), 2), np.float32)
     graph = union(ids, distances)
-    places = begin(graph, seed=seed) if first is None else _beside(graph, first, seed)
     moving = np.ones(len(ids), np.bool_)
-    return _rounds(graph, places, moving, rounds, seed, on_progress, stop)
+    if first is None:
+        return _rounds(graph, begin(graph, seed=seed), moving, rounds, seed, on_progress, stop)
+    new = np.asarray(np.isnan(first).any(axis=1))
+    places, warmth = _beside(graph, first, seed), 1.0
+    if new.mean() < MOSTLY_NEW:
+        places, warmth = _rounds(graph, places, new, NEW_ROUNDS, seed, None, stop), SETTLED
+    return _rounds(graph, places, moving, rounds, seed, on_progress, stop, warmth)
 
 
 def place(
@@ -190,10 +203,11 @@ def _rounds(
     seed: int,
     on_progress: Callable[[int, int], None] | None,
     stop: Callable[[], bool],
+    warmth: float = 1.0,
 ) -> Places:
     """Move all that may move, round after round, by ever smaller steps."""
     from soundkin.layout_rounds import take_rounds  # noqa: PLC0415 - a compiler that few need
 
     graph.sort_indices()
     rows = np.flatnonzero(moving)
-    return take_rounds(graph, places, rows, rounds, seed, on_progress, stop)
+    return take_rounds(graph, places, rows, rounds, seed, on_progress, stop, warmth)

@@ -33,10 +33,11 @@ def take_rounds(
     seed: int,
     on_progress: Callable[[int, int], None] | None,
     stop: Callable[[], bool],
+    warmth: float = 1.0,
 ) -> Places:
     """Return places (n, 2) after so many rounds in which `rows` moved, by ever smaller steps.
 
-    graph (n, n): weights, rows sorted.
+    graph (n, n): weights, rows sorted. warmth: above 0 to 1, the root of the first step's length.
     """
     threads = numba.get_num_threads()
     if len(rows) < ALONE:
@@ -45,7 +46,7 @@ def take_rounds(
         for number in range(rounds):
             if stop():
                 break
-            step = np.float32((1.0 - number / rounds) ** 2)
+            step = np.float32((warmth * (1.0 - number / rounds)) ** 2)
             fresh = places.copy()
             one_round(
                 graph.indptr, graph.indices, graph.data, places, fresh, rows, step, seed, number

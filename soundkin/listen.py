@@ -6,10 +6,12 @@ knows is not decoded again.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundkin.bucket import is_address, whole
-from soundkin.errors import DecodeError, InputError, NotFound, QueryError
+from soundkin.errors import DecodeError, InputError, LibraryBusy, NotFound, QueryError
 from soundkin.library.scan import GONE, PRESENT, display
 from soundkin.library.store import Store, quote
 from soundkin.library.workers import Heard, Job, Workers
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
 SEGMENT_ID = re.compile(r"([0-9a-f]{32})-(\d+)")
 SOUND_ID = re.compile(r"[0-9a-f]{32}")
 SLICE_TIMEOUT_S = 30.0
+MOST_KEPT, MOST_SEGMENTS_KEPT = 16, 2_000
+"""Files and ranges that were heard lately are remembered: so many, of so many segments at most."""
+
+ENDING = ("what was asked was given up", "a library that stays open", "ask again")
 RANGE = re.compile(r"(?P<path>.+)@(?P<start>\d+(?:\.\d+)?)-(?P<end>\d+(?:\.\d+)?)$", re.DOTALL)
 
 
@@ -82,6 +88,17 @@ class Listener:
         self._workers: Workers | None = None
         self._workers_lock = threading.Lock()
         self._slicer = Workers(1, [], timeout_s=SLICE_TIMEOUT_S)
+        self._given_up = 0
+        self._kept: OrderedDict[tuple[object, ...] | None, Heard] = OrderedDict()
+
+    def give_up(self) -> None:
+        """Whoever waits for a decoder now gets `LibraryBusy` instead, within a second."""
+        self._given_up += 1
+
+    def _patience(self) -> Callable[[], bool]:
+        """Return what says whether those who wait from now on are to give up."""
+        mine = self._given_up
+        return lambda: self._given_up != mine
 
     def close(self) -> None:
         """End the processes that decode."""
@@ -98,7 +115,10 @@ class Listener:
         decoder that crashed or gave nothing for `SLICE_TIMEOUT_S`.
         """
         raw = os.fsencode(path)
-        outcome = self._slicer.hear(Job(0, raw, start_s=start_s, end_s=end_s, task="slice"))
+        job = Job(0, raw, start_s=start_s, end_s=end_s, task="slice")
+        outcome = self._slicer.hear(job, stop=self._patience())
+        if outcome is None:
+            raise LibraryBusy(*ENDING)
         if outcome.reason:
             raise DecodeError(
                 outcome.reason,
@@ -193,7 +213,7 @@ class Listener:
         sound_id: str | None = None,
     ) -> list[Part]:
         """Decode and embed a file or an upload in a process of its own, once for all spaces."""
-        heard = self._hear(job, spaces, label)
+        heard = self._heard_in(job, spaces, label)
         number = snapshot.ord_of.get(sound_id or heard.sample_hash)
         ranged = job.start_s is not None or job.end_s is not None
         start_s = (job.start_s or 0.0) if ranged else None
@@ -203,17 +223,35 @@ class Listener:
             for space in spaces
         ]
 
+    def _heard_in(self, job: Job, spaces: Sequence[Space], label: str) -> Heard:
+        """Hear a job in all of some spaces; what was heard lately is remembered, for sliders that move."""
+        whose = _named(job)
+        known = self._kept.get(whose)
+        if known is not None and all(space.id in known.vectors for space in spaces):
+            return known
+        heard = self._hear(job, spaces, label)
+        if whose is not None and len(heard.seq) <= MOST_SEGMENTS_KEPT:
+            with self._workers_lock:
+                self._kept[whose] = heard
+                self._kept.move_to_end(whose)
+                while len(self._kept) > MOST_KEPT:
+                    self._kept.popitem(last=False)
+        return heard
+
     def _hear(self, job: Job, spaces: Sequence[Space], label: str) -> Heard:
         """Run one job in the library's own worker; say in the user's words what is wrong with it."""
+        stop = self._patience()
         with self._workers_lock:
             wanted = [self.sources.get(space.id, space.name) for space in spaces]
             if self._workers is None or not set(wanted) <= set(self._workers.spaces):
                 if self._workers is not None:
                     self._workers.close()
+                    wanted = [*dict.fromkeys([*self._workers.spaces, *wanted])]
                 self._workers = Workers(1, wanted)
-            outcome = self._workers.hear(
-                job
-            )  # under the lock: another query may want another process
+            # under the lock: another query may want another process
+            outcome = self._workers.hear(job, stop=stop)
+        if outcome is None:
+            raise LibraryBusy(*ENDING)
         if outcome.heard is None:
             what = "it is silent" if outcome.reason == "silent" else outcome.message.rstrip(".")
             raise QueryError(
@@ -234,6 +272,18 @@ class Listener:
                     if (row["size"], row["mtime_ns"]) == (status.st_size, status.st_mtime_ns):
                         return str(row["sound_id"])
         return None
+
+
+def _named(job: Job) -> tuple[object, ...] | None:
+    """Return what is the same for the same sound and range, None where that cannot be told at once."""
+    source = job.source
+    if job.is_upload:
+        return hashlib.blake2b(source, digest_size=16).digest(), job.start_s, job.end_s
+    try:
+        status = os.stat(source)
+    except (OSError, ValueError):
+        return None
+    return source, status.st_size, status.st_mtime_ns, job.start_s, job.end_s
 
 
 def known_part(

@@ -126,7 +126,7 @@ def _grow_and_shrink(library: Library, folder: Path) -> None:
 
     anew = maps.make(library, anew=True)
     width = float(np.ptp(less.places, axis=0).max())
-    assert np.median(np.linalg.norm(anew.places - less.places, axis=1)) < 0.2 * width
+    assert np.median(np.linalg.norm(anew.places - less.places, axis=1)) < 0.01 * width
 
     atlas = maps.make(library, most=25, anew=True)
     total = atlas.total

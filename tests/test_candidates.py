@@ -18,7 +18,7 @@ from soundkin.library.rows import _vector_rows
 from soundkin.library.store import Store, vectors_table
 from soundkin.listen import known_part
 from soundkin.scope import Scope
-from soundkin.search import Part, Sense, candidates, rank_in, scales_of
+from soundkin.search import Part, Sense, band_of, candidates, rank_in, scales_of
 from tests.library.making import SPACE, heard, lay_root, put, sound_id
 from tests.ranking import rank
 
@@ -203,6 +203,20 @@ def test_blends_are_what_loops_make_of_them(
         [min(max(d, 0.0), 2.0) for d in best], abs=2e-5
     )
     for hit in result.hits:
+        rows = {name: both[name].rows_of(int(snapshot.ids.get(hit.sound_id))) for name in names}
+        assert hit.bands == tuple(
+            band_of(
+                1
+                - np.mean(
+                    [
+                        max(float(q @ both[name].index.vectors[int(row)]) for row in rows[name])
+                        for q in Q[name].astype(np.float64)
+                    ]
+                ),
+                BORDERS[name],
+            )
+            for name in names
+        )
         assert wanted[hit.sound_id] == pytest.approx(hit.distance, abs=2e-5) or hit.distance in {
             0,
             2,

@@ -21,6 +21,7 @@ from soundkin.audio.decode import read_sound, resample
 from soundkin.audio.encode import encode_flac, encode_wav
 from soundkin.errors import InputError, NotFound
 from soundkin.facade import Library
+from soundkin.overlays import Overlays
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,6 +203,39 @@ def test_small_libraries(tmp_path: Path, count: int) -> None:
                 dedupe.find(library)
             return
         assert dedupe.find(library).groups == ()
+
+
+def test_long_sounds_are_compared_where_they_are_the_same(tmp_path: Path) -> None:
+    """A recording without its first and last seconds is found; one opening does not make two sounds one."""
+    rng = np.random.default_rng(8)
+    hz = 8_000
+    level = np.repeat(rng.uniform(0.05, 0.4, 150), hz // 2)
+    whole = (level * rng.normal(size=len(level)) / 4).astype(np.float32)  # 75 s
+    other = whole.copy()
+    other[36 * hz :] = whole[: len(whole) - 36 * hz][::-1]
+    folder = tmp_path / "sounds"
+    folder.mkdir()
+    for name, samples in (
+        ("whole", whole),
+        ("cut", 0.5 * whole[int(20.3 * hz) : -5 * hz]),
+        ("same opening", other),
+    ):
+        soundfile.write(folder / f"{name}.wav", samples, hz)
+    with Library.open(tmp_path / "lib") as library:
+        library.add(folder, jobs=1)
+        look = library.look()
+        number = {
+            sound.name[:-4]: look.snapshot.ids.get(sound.sound_id) for sound in library.sounds()[0]
+        }
+        overlays = Overlays(library, look)
+        found = overlays.verdict(number["whole"], number["cut"])
+        assert found.kind == "near"
+        assert "20.30 s less at the start, 5.00 s less at the end" in found.reason
+        assert "6.0 dB quieter" in found.reason
+        back = overlays.verdict(number["cut"], number["whole"])
+        assert "20.30 s more at the start, 5.00 s more at the end" in back.reason
+        assert overlays.verdict(number["whole"], number["same opening"]).kind == "other"
+        assert (overlays.compared, overlays.unread) == (2, set())
 
 
 def test_what_cannot_be_asked(library: Library) -> None:

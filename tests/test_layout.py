@@ -105,7 +105,8 @@ def test_anew_from_the_old_places_lies_over_them() -> None:
     anew = aligned(layout(*graph_of(X), first=known), known)
     width = float(np.ptp(old, axis=0).max())
     moved = np.linalg.norm(anew[:600] - old, axis=1)
-    assert np.median(moved) < 0.1 * width
+    assert np.median(moved) < 0.01 * width
+    assert trustworthiness(X, anew) > trustworthiness(X, layout(*graph_of(X))) - 0.01
     unrelated = aligned(layout(*graph_of(X), seed=9), known)
     assert np.median(moved) < np.median(np.linalg.norm(unrelated[:600] - old, axis=1))
 

@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 from soundkin import tagging
 from soundkin.errors import InputError, NotFound
 from soundkin.facade import Library
+from soundkin.likeness import probabilities, probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,7 @@ def test_the_probe_is_at_the_bottom(seed: int) -> None:
         ridge = 0.5 * (0.01 * (b[:3] ** 2).sum() + 1e-6 * b[3] ** 2)
         return float(weight @ (np.logaddexp(0, margin) - target * margin)) + ridge
 
-    found = tagging.probe(X, target, weight, penalty=0.01)
+    found = probe(X, target, weight, penalty=0.01)
     assert loss(found) <= minimize(loss, np.zeros(4)).fun + 1e-6
 
 
@@ -59,12 +60,12 @@ def test_the_class_of_the_examples_comes_first(seed: int) -> None:
     X = clouds(seed)
     examples = np.zeros(len(X), bool)
     examples[:5] = True
-    p = tagging.probabilities(X, examples)
+    p = probabilities(X, examples)
     rest = np.argsort(-np.where(examples, -1, p))[:20]
     assert (rest < 30).mean() >= 0.9
     assert p[5:30].mean() > 2 * p[30:].mean()
     assert ((p >= 0) & (p <= 1)).all()
-    assert (p == tagging.probabilities(X, examples)).all(), "the same every time"
+    assert (p == probabilities(X, examples)).all(), "the same every time"
 
 
 def test_a_rejection_pushes_its_like_down() -> None:
@@ -75,13 +76,13 @@ def test_a_rejection_pushes_its_like_down() -> None:
     X = np.concatenate([X, unit(rng.normal(size=(60, 10)))])
     examples = np.arange(len(X)) < 5
     rejected = (np.arange(len(X)) >= 30) & (np.arange(len(X)) < 40)
-    before, after = tagging.probabilities(X, examples), tagging.probabilities(X, examples, rejected)
+    before, after = probabilities(X, examples), probabilities(X, examples, rejected)
     assert (after[40:60] - after[5:30].mean()).mean() < (before[40:60] - before[5:30].mean()).mean()
 
 
 def test_nothing_but_examples() -> None:
     X = clouds(1)[:4]
-    assert tagging.probabilities(X, np.ones(4, bool)).tolist() == [1.0] * 4
+    assert probabilities(X, np.ones(4, bool)).tolist() == [1.0] * 4
 
 
 # -- a library ------------------------------------------------------------------------------------
@@ -149,6 +150,28 @@ def test_within_a_scope_and_from_a_probability_on(library: Library) -> None:
     assert len(likely.suggestions) == tagging.suggest(library, "bass", k=100).likely
 
 
+def test_tags_of_the_nearest_are_thought_of(library: Library) -> None:
+    """A noise is thought to bear what noises bear, by a vote of the nearest; not what it was refused."""
+    noises, lows = ids_of(library, "name:noise"), ids_of(library, "name:low")
+    library.tag(noises[:5], ["grit"])
+    library.tag(noises[:2], ["favourite"])
+    library.tag(lows[:5], ["round"])
+    found = tagging.tags_for(library, noises[8])
+    assert found[0].tag == "grit"
+    assert found[0].band != "far"
+    assert {one.sound_id for one in found[0].evidence} <= set(noises[:5])
+    near = [one.closeness for one in found[0].evidence]
+    assert near == sorted(near, reverse=True)
+    assert near[0] == found[0].closeness
+    assert not {"favourite", "round"} & {one.tag for one in found}
+    assert "grit" not in {one.tag for one in tagging.tags_for(library, noises[0])}, "it has it"
+    tagging.reject(library, "grit", [noises[8]])
+    assert "grit" not in {one.tag for one in tagging.tags_for(library, noises[8])}
+    assert tagging.undo(library).rejected == (noises[8],)
+    with pytest.raises(NotFound):
+        tagging.tags_for(library, "0" * 32)
+
+
 def test_too_few_examples(library: Library) -> None:
     with pytest.raises(NotFound, match="nothing bears the tag 'x'"):
         tagging.suggest(library, "x")
@@ -181,7 +204,7 @@ def test_precision_and_calibration_on_real_labels(data_dir: Path, tmp_path: Path
         for _ in range(4):
             examples = np.zeros(len(y), bool)
             examples[rng.permutation(np.flatnonzero(y == label))[:5]] = True
-            p = tagging.probabilities(X, examples)
+            p = probabilities(X, examples)
             rest = np.flatnonzero(~examples)
             top = rest[np.argsort(-p[rest])[:5]]
             hits.append((y[top] == label).mean())

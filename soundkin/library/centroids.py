@@ -35,6 +35,20 @@ def centroids(view: SpaceView) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.fl
     return view.sound[view.starts[living]].astype(np.int64), X
 
 
+def means_of(
+    view: SpaceView, ords: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Return those of some sounds that a space has (m,), in their order, and their means as `centroids`."""
+    runs = np.append(view.run, np.int32(-1))[np.minimum(ords, len(view.run))].astype(np.int64)
+    here = runs >= 0
+    rows, begins = view.rows_of_runs(runs[here])
+    X = np.zeros((len(begins), view.index.dim), np.float32)
+    if len(begins):
+        X[:] = np.add.reduceat(np.asarray(view.index.vectors[rows]), begins, axis=0)
+    X /= np.maximum(np.linalg.norm(X, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    return ords[here], X
+
+
 def _sums(
     X: npt.NDArray[np.float32], low: npt.NDArray[np.int64], high: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32]:

@@ -107,10 +107,10 @@ class Workers:
             _end(worker)
         self._workers.clear()
 
-    def hear(self, job: Job) -> Outcome:
-        """Hear one job, now; callable from several threads."""
+    def hear(self, job: Job, *, stop: Callable[[], bool] = lambda: False) -> Outcome | None:
+        """Hear one job, now; callable from several threads. None: told to stop before it was heard."""
         with self._one_at_a_time:
-            return next(iter(self.run([(job,)])))
+            return next(self.run([(job,)], stop=stop), None)
 
     def run(
         self, groups: Iterable[tuple[Job, ...]], *, stop: Callable[[], bool] = lambda: False

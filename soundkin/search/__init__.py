@@ -115,7 +115,8 @@ def rank_in(
     if min_closeness is not None:
         judged = [one for one in judged if one.total >= min_closeness]
     judged.sort(key=lambda one: np.float32(one.total if most_different else -one.total))
-    show = Show(catalogue, snapshot, senses[0].view, borders, further, most_different)
+    each = [sense.borders for sense in senses]
+    show = Show(catalogue, snapshot, senses[0].view, borders, each, further, most_different)
     hits = show.hits(judged[:k])
     return SearchResult(
         query=tuple(_shown(part, snapshot) for part in senses[0].parts),

@@ -71,7 +71,10 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One sound that answers: its best range, how far it is, and its further ranges."""
+    """One sound that answers: its best range, how far it is, and its further ranges.
+
+    bands: how close it is in each space that was asked in, in their order.
+    """
 
     rank: int
     sound_id: str
@@ -89,6 +92,7 @@ class Hit:
     further: tuple[Range, ...]
     tags: tuple[str, ...]
     state: str
+    bands: tuple[Band, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

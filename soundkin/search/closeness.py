@@ -150,7 +150,8 @@ def _scanned(view: SpaceView, Q: npt.NDArray[np.float32], allowed: Mask) -> npt.
 class Judged:
     """One sound, measured: closeness to the query, to its positive parts, and of its rows to those.
 
-    rows: those that may answer, in time order; near: closeness of each.
+    rows: those that may answer, in time order; near: closeness of each. each: what `positive` is in
+    every space alone.
     """
 
     run: int
@@ -158,6 +159,7 @@ class Judged:
     positive: float
     rows: Runs
     near: npt.NDArray[np.float64]
+    each: tuple[float, ...]
 
 
 def judge(
@@ -174,6 +176,7 @@ def judge(
     total, positive = np.ones((2, len(runs)))
     shown = begins = segment = np.empty(0, np.int64)
     near = np.empty(0)
+    each: list[list[float]] = []
     for number, (sense, scale, mask) in enumerate(zip(senses, scales, masks, strict=True)):
         mine = runs if number == 0 else sense.view.run[sounds].astype(np.int64)
         rows, starts = sense.view.rows_of_runs(mine)
@@ -183,6 +186,7 @@ def judge(
         here = _measured(sense.parts, sense.view.index.vectors[rows], starts)
         total += scale.share * (here.total - 1.0)
         positive += scale.share * (here.positive - 1.0)
+        each.append(here.positive.tolist())
         heard = here.near
         if number == 0:
             shown, begins, segment, near = (
@@ -200,6 +204,7 @@ def judge(
         positive.tolist(),
         np.split(shown, begins[1:]),
         np.split(near, begins[1:]),
+        zip(*each, strict=True),
         strict=True,
     )
     return [Judged(*piece) for piece in pieces]

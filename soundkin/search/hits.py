@@ -22,12 +22,13 @@ ORDER = ("present", "offline", "gone")
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """Turns measured sounds into hits."""
+    """Turns measured sounds into hits; each_borders: the borders of every space that was asked in."""
 
     catalogue: Catalogue
     snapshot: Snapshot
     view: SpaceView
     borders: Sequence[float]
+    each_borders: Sequence[Sequence[float]]
     further: int
     most_different: bool
 
@@ -69,6 +70,10 @@ class Show:
             further=tuple(further),
             tags=self.snapshot.tags.get(sound, ()),
             state=states[best],
+            bands=tuple(
+                band_of(1.0 - near, borders)
+                for near, borders in zip(one.each, self.each_borders, strict=True)
+            ),
         )
 
     def _ranges(self, one: Judged) -> list[Range]:
