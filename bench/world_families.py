@@ -47,7 +47,7 @@ def main(runs: Path, steps: int, most: int) -> None:
     sets = [
         with_tasks(one, [TASKS[one.name]]) for one in read_datasets(folder) if one.name in TASKS
     ]
-    left_out = [BEGUN, WHOLE, *FAMILIES]
+    left_out = [WHOLE, *FAMILIES, BEGUN]
     found: dict[tuple[str, int], Figures] = {}
     for name, seed in [(name, seed) for seed in range(SEEDS) for name in left_out][:most]:
         out = runs / f"{name.replace(' ', '-')}-{seed}-{steps}"

@@ -54,16 +54,16 @@ class OnnxHead:
 
     def run(self, rows: Floats, valid: Ints) -> Floats:
         """Rows (n, ...) and their valid lengths (n,) -> (n, dim), in batches of one size."""
+        session = _session(self.file, self.sha256)
         vectors = np.empty((len(rows), self.dim), np.float32)
-        full = np.zeros((self.batch, *rows.shape[1:]), np.float32)
         for begin in range(0, len(rows), self.batch):
-            part = rows[begin : begin + self.batch]
-            lengths = np.ones(self.batch, np.int64)
-            full[: len(part)] = part
-            full[len(part) :] = 0
-            lengths[: len(part)] = valid[begin : begin + self.batch]
-            [out] = _session(self.file, self.sha256).run(None, {"rows": full, "valid": lengths})
-            vectors[begin : begin + self.batch] = out[: len(part)]
+            part = slice(begin, begin + self.batch)
+            feed = {
+                "rows": _filled(rows[part], self.batch),
+                "valid": _filled(valid[part], self.batch),
+            }
+            [out] = session.run(None, feed)
+            vectors[part] = out[: len(rows) - begin]
         return vectors
 
 
@@ -112,6 +112,13 @@ class WaveSpace(Space):
             np.concatenate([getattr(part, name) for part in parts]) for name in ("windows", "valid")
         )
         return self.embed(windows, valid)
+
+
+def _filled(part: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
+    """The same, followed by its first row until there are `size`."""
+    if len(part) == size:
+        return part
+    return part[np.arange(size) * (np.arange(size) < len(part))]
 
 
 def shared_out(embed: Callable[[Floats, Ints], Floats], windows: Floats, valid: Ints) -> Floats:

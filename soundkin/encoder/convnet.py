@@ -79,7 +79,7 @@ class ConvNet(nn.Module):
         for place, layer in enumerate(self.layers):
             x = self._unlearnt(x) if place == 0 and self.fixed and self.training else layer(x)
             if place in self.taps:
-                heard.append(pool(x.flatten(1, 2), valid_frames, self.strides[place]))
+                heard.append(pool(x, valid_frames, self.strides[place]))
         joined = heard[0]
         if len(heard) > 1:
             joined = torch.cat([normalize(part, dim=1) for part in heard], dim=1)
@@ -96,17 +96,19 @@ class ConvNet(nn.Module):
 
 
 def pool(x: Tensor, valid_frames: Tensor | None, stride: int) -> Tensor:
-    """Mean and maximum over time: (n, channels, steps) -> (n, 2 channels).
+    """Mean and maximum over time: (n, channels, rows, steps) -> (n, 2 channels rows).
 
     `valid_frames` (n,) in frames of the input, `stride` of them for each step.
     """
-    if valid_frames is None:
-        return torch.cat([x.mean(dim=2), x.amax(dim=2)], dim=1)
-    steps = ((valid_frames + (stride - 1)) // stride).clamp(max=x.shape[2])
-    x = x * _before(x.shape[2], steps)[:, None]
-    mean = x.sum(dim=2) / steps.clamp_min(1)[:, None]
+    x = x.permute(0, 2, 3, 1)  # channels last, so that a mask goes over long rows
+    count = torch.full((len(x),), x.shape[2], device=x.device)
+    if valid_frames is not None:
+        count = ((valid_frames + (stride - 1)) // stride).clamp(1, x.shape[2])
+        x = x * _before(x.shape[2], count)[:, None, :, None]
+    mean = x.sum(dim=2) / count[:, None, None]
     # after ReLU nothing is below 0, so that what is left out cannot be the maximum
-    return torch.cat([mean, x.amax(dim=2)], dim=1)
+    both = torch.stack([mean, x.amax(dim=2)], dim=1)
+    return both.transpose(2, 3).flatten(1)
 
 
 def sounding_frames(frames: Tensor) -> Tensor:

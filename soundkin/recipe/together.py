@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Generator, Tensor, distributed
 
+from soundkin.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TypeVar
@@ -81,14 +83,16 @@ class Together:
 def together(device: str | torch.device) -> Iterator[tuple[Together, torch.device]]:
     """Join the processes that torchrun started: who this is, and its device.
 
-    Of several GPUs each process takes that of its LOCAL_RANK. Without torchrun: one process.
+    Of several GPUs each process takes that of its LOCAL_RANK. Without torchrun: one process. Raises
+    InputError for a device that is not there.
     """
-    chosen, world = torch.device(device), int(os.environ.get("WORLD_SIZE", "1"))
+    world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
-        yield Together(), chosen
+        yield Together(), existing(device)
         return
-    if str(device) == "cuda":
-        chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    local = os.environ.get("LOCAL_RANK", "0")
+    chosen = existing(f"cuda:{local}" if str(device) == "cuda" else device)
+    if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     own: bool = not distributed.is_initialized()
     if own:
@@ -99,3 +103,20 @@ def together(device: str | torch.device) -> Iterator[tuple[Together, torch.devic
     finally:
         if own:
             distributed.destroy_process_group()
+
+
+def existing(device: str | torch.device) -> torch.device:
+    """A device by its name; raises InputError for one that is not there.
+
+    Examples
+    --------
+    >>> existing("cpu")
+    device(type='cpu')
+    """
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        found = f"no device {str(device)!r} here"
+        raise InputError(found, "cpu, or cuda where there is a GPU", "choose --device") from error
+    return chosen

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soundkin.frontend.log_mel import PRESETS, TILE, mel_at, mel_matrix, mel_windows, n_frames
+from soundkin.errors import InputError
+from soundkin.frontend.log_mel import (
+    PRESETS,
+    MelSettings,
+    mel_at,
+    mel_matrix,
+    mel_windows,
+    n_frames,
+)
 
 RNG = np.random.default_rng(8)
 SOUND = (RNG.standard_normal(16_000) * 0.1).astype(np.float32)
@@ -111,12 +119,51 @@ def test_a_window_has_the_same_frames_among_any_others(seed, n):
     np.testing.assert_array_equal(alone.mel, together.mel[-1:])
 
 
-def test_more_frames_than_one_block():
+@pytest.mark.parametrize("name", PRESETS)
+def test_many_frames_against_another_transform(name):
+    """And the last of them, which do not fill a tile, bit for bit as alone."""
+    how = PRESETS[name]
+    positions = np.arange(0, 13_900, 13)
+    got = mel_at(SOUND, positions, how)
+    window = np.hanning(how.win + 1)[:-1]
+    frames = np.stack([SOUND[p : p + how.win] for p in positions]).astype(np.float64)
+    spectrum = np.abs(np.fft.rfft(frames * window, how.n_fft)) ** how.power
+    plain = spectrum @ mel_matrix(how).astype(np.float64)
+    if how.compression == "none":
+        np.testing.assert_allclose(got, plain, rtol=1e-4, atol=1e-6 * plain.max())
+    else:
+        expected = np.vectorize(COMPRESSIONS[how.compression])(plain)
+        np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4)
+    for part in (positions[-1:], positions[-3:], positions[::-1][:11]):
+        rows = np.searchsorted(positions, part)
+        np.testing.assert_array_equal(mel_at(SOUND, part, how), got[rows])
+
+
+@settings(max_examples=25, deadline=None)
+@given(power=st.integers(2, 11), seed=st.integers(0, 10**6), data=st.data())
+def test_any_power_of_two(power, seed, data):
+    n_fft = 1 << power
+    win = data.draw(st.integers(1, n_fft))
+    how = MelSettings(win=win, n_fft=n_fft, bands=5, hop=win)
+    sound = np.random.default_rng(seed).standard_normal(win + 20).astype(np.float32)
+    positions = np.array([20, 0, 3])
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(win) / win)
+    frames = np.stack([sound[p : p + win] for p in positions]).astype(np.float64)
+    turns = np.exp(-2j * np.pi * np.outer(np.arange(win), np.arange(n_fft // 2 + 1)) / n_fft)
+    expected = np.abs((frames * window) @ turns) ** 2 @ mel_matrix(how).astype(np.float64)
+    top = max(1e-9, (np.abs(frames) * window).sum(axis=1).max() ** 2)
+    np.testing.assert_allclose(mel_at(sound, positions, how), expected, rtol=1e-5, atol=1e-6 * top)
+
+
+def test_frames_outside_the_sound_and_sizes_without_a_transform():
     how = PRESETS["mfcc"]
-    positions = np.arange(15_000)
-    whole = mel_at(SOUND, positions, how)
-    tile = positions[-TILE - 15_000 % TILE :]
-    np.testing.assert_array_equal(whole[tile], mel_at(SOUND, tile, how))
+    for place in (-1, len(SOUND) - how.win + 1):
+        with pytest.raises(InputError, match="expected places within 16000 samples"):
+            mel_at(SOUND, np.array([0, place]), how)
+    assert mel_at(SOUND[:10], np.empty(0, np.int64), how).shape == (0, 40)
+    for wrong in (replace(how, n_fft=500, win=400), replace(how, win=600)):
+        with pytest.raises(InputError, match="expected a power of two from 4 on, and win within"):
+            mel_at(SOUND, np.array([0]), wrong)
 
 
 @settings(max_examples=60, deadline=None)

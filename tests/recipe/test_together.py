@@ -12,6 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from soundkin.errors import InputError
 from soundkin.recipe.load import load_recipe
 from soundkin.recipe.together import Together, together
 from soundkin.recipe.views import Views
@@ -77,6 +78,13 @@ def test_one_process_is_left_alone():
     before = model.weight.grad.clone()
     group.average_gradients(model)
     assert model.weight.grad.equal(before)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there(device, tmp_path):
+    with pytest.raises(InputError, match=rf"no device '{device}' here; expected cpu, or cuda"):
+        train(recipe(), tmp_path / "out", device=device, draw=drawn(0, 1))
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

@@ -119,6 +119,8 @@ def test_what_cannot_be_asked() -> None:
         table.column("volume")
     with pytest.raises(InputError, match="no patch 'organ'; expected one of voice, voice-fm"):
         make_patch("organ")
+    with pytest.raises(InputError, match="'voice' without pluck; expected families of 'world'"):
+        make_patch("voice without pluck")
     with pytest.raises(InputError, match="no oscillator"):
         make_patch("parametric", sine=0, square_saw=0, fm_sine=0, fm_square_saw=0)
     with pytest.raises(InputError, match="no oscillator or fewer"):

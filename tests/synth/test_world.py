@@ -10,6 +10,7 @@ import torch
 
 from soundkin.errors import InputError
 from soundkin.synth import world_air, world_mix, world_struck
+from soundkin.synth.patches import make_patch
 from soundkin.synth.world import FAMILIES, WorldPatch
 
 F = np.float32
@@ -75,6 +76,7 @@ def test_its_table_and_its_families() -> None:
     assert all(p.curve == 1 and not p.symmetric for p in patch.table), "so that both priors agree"
     with pytest.raises(InputError, match="no family 'brass'; expected one of impact, pluck"):
         WorldPatch(without=("brass",)).render(torch.zeros(1, 78), torch.zeros(1).long())
+    assert make_patch("world without pluck, air") == WorldPatch(without=("pluck", "air"))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
