@@ -40,6 +40,24 @@ HOME = "/home/ada/Music"
 PATHS = re.compile(r"/api/(library|duplicates\?.*|sounds/[0-9a-f]{32})$")
 """Answers with paths that are shown."""
 
+DRAWN = """() => {
+    if (document.querySelector('.results')?.getAttribute('aria-busy') === 'true') return false;
+    const all = [...document.querySelectorAll('canvas:not(.points, .over)')];
+    const seen = all.filter((one) => one.checkVisibility());
+    const drawn = seen.every((canvas) => {
+        const { width, height } = canvas;
+        if (!width || !height) return false;
+        const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
+        let filled = 0;
+        for (let at = 3; at < data.length; at += 4) filled += data[at] > 0;
+        return filled > 1.5 * width;  // more than the line in the middle
+    });
+    const map = document.querySelector('.map')?.checkVisibility();
+    const points = map ? soundkin.inspect().map.points : 0;
+    return drawn && seen.length + points > 0 || document.querySelector('.group');
+}"""
+"""Whether every waveform and spectrogram in sight is drawn, not only its line, and the map has its points."""
+
 SIZES = {"wide": (1080, 675), "phone": (390, 780)}
 FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
@@ -106,7 +124,7 @@ def take_all(base: str, library: Library, folder: str) -> None:
         for name, (size, scheme, address, acts) in views.items():
             width, height = SIZES[size]
             page = browser.new_page(
-                viewport={"width": width, "height": height}, color_scheme=scheme
+                viewport={"width": width, "height": height}, color_scheme=scheme, bypass_csp=True
             )
             page.route(PATHS, lambda route: neutral(route, folder))
             take(page, base + address, acts, PICTURES / f"page-{name}.png")
@@ -116,15 +134,21 @@ def take_all(base: str, library: Library, folder: str) -> None:
 
 
 def take(page: Page, address: str, acts: list[str], path: Path) -> None:
-    """Open an address, do what is to be done first, and take one picture."""
+    """Open an address, do what is to be done first, and take one picture when all is drawn."""
     page.goto(address)
-    page.wait_for_timeout(2500)
+    page.wait_for_function(DRAWN)
     for act in acts:
         if act.startswith("click "):
             page.locator(act.removeprefix("click ")).click()
+            page.wait_for_selector("dialog[open]")
         else:
             page.keyboard.press(act)
-        page.wait_for_timeout(700)
+        if act == "ArrowDown":
+            page.wait_for_function(
+                "() => soundkin.inspect().selected ?? soundkin.inspect().duplicate"
+            )
+    page.wait_for_timeout(700)
+    page.wait_for_function(DRAWN)
     page.screenshot(path=path)
     size = path.stat().st_size
     if size > MOST_BYTES:

@@ -78,7 +78,7 @@ def create_app(
     Host header may carry. max_upload_bytes: the largest dropped file. static: the folder of the built
     page. The library stays the caller's: it is not closed here.
     """
-    counter = Counter(lambda: library_routes.counts_of(library))
+    counter = Counter(lambda: library_routes.counts_of(library), library_routes.watch_of(library))
     serving = Serving(library, Indexer(library, counter.expire), counter, max_upload_bytes)
 
     @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 from typing import TYPE_CHECKING
@@ -28,6 +29,9 @@ MIN_TOKEN_CHARS = 16
 MAX_PORT = 65_535
 GRACE_S = 30
 """How long requests that are being answered may take once the server is told to stop, in seconds."""
+
+TOLD_AFTER_S = 3.0
+log = logging.getLogger(__name__)
 
 
 def run(
@@ -148,13 +152,22 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - Uvicorn's form
         """Close the streams and end; a second Ctrl-C does not wait for anything."""
         self._serving.closing = True
+        self._serving.library.give_up()
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End; who is still connected after the grace is cut off, so that nobody waits for an answer."""
+        telling = asyncio.create_task(self._say_what_is_waited_for())
         await super().shutdown(sockets)
+        telling.cancel()
         for connection in list(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
         await asyncio.sleep(0)
+
+    async def _say_what_is_waited_for(self) -> None:
+        """Name the requests that keep the server, when they do so for some seconds."""
+        await asyncio.sleep(TOLD_AFTER_S)
+        for said in self._serving.meter.waited_for():
+            log.warning("ending; still answering %s", said)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from soundkin.serve.wiring import Serving
 
 TICK_S = 0.2
+WATCH_S = 0.5
+"""How often the versions of tags and lists are asked for, which costs next to nothing."""
+
 STILL_HERE_EVERY_S = 15.0
 COUNT_SHARE = 10
 COUNT_EVERY_S = (2.0, 6.0)
@@ -30,27 +33,38 @@ COUNT_EVERY_S = (2.0, 6.0)
 
 
 class Counter:
-    """The library's counts, counted now and then for all who follow; `count` may block."""
+    """The library's counts, counted now and then for all who follow; both functions may block.
 
-    def __init__(self, count: Callable[[], Counts]) -> None:
-        self._count = count
+    watch: gives a word that changes with what others must see soon; None where asking is dear.
+    """
+
+    def __init__(
+        self, count: Callable[[], Counts], watch: Callable[[], object] | None = None
+    ) -> None:
+        self._count, self._watch = count, watch
         self._lock = threading.Lock()
-        self._due = 0.0
+        self._due = self._watched = 0.0
+        self._seen: object = None
         self.last: Counts | None = None
 
     @property
     def is_due(self) -> bool:
-        """Say whether the last count has become old."""
-        return time.monotonic() >= self._due
+        """Say whether it is time to look again."""
+        now = time.monotonic()
+        return now >= self._due or (self._watch is not None and now >= self._watched + WATCH_S)
 
     def expire(self) -> None:
         """Make the last count old: something has just ended."""
         self._due = 0.0
 
     def refresh(self) -> None:
-        """Count again if the last count is old; one thread counts, the others wait for it."""
+        """Count again if the last count is old or the word another; one thread does, the others wait."""
         with self._lock:
-            if self.is_due:
+            if self._watch is not None and time.monotonic() >= self._watched + WATCH_S:
+                seen, self._watched = self._watch(), time.monotonic()
+                if seen != self._seen:
+                    self._due, self._seen = 0.0, seen
+            if time.monotonic() >= self._due:
                 begun = time.monotonic()
                 self.last = self._count()
                 spent = time.monotonic() - begun

@@ -30,9 +30,13 @@ from soundkin.serve.wiring import Lib, State
 from soundkin.shelf import installed_spaces
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 router = APIRouter(tags=["library"])
+
+MARKS = ("tags", "settings")
+"""The tables whose versions say that tags or named lists are others."""
 
 
 def counts_of(library: Library) -> Counts:
@@ -40,9 +44,29 @@ def counts_of(library: Library) -> Counts:
     return _counts(library, library.info())
 
 
+def watch_of(library: Library) -> Callable[[], object] | None:
+    """Return what asks for the versions of tags and lists, None for a library in a bucket.
+
+    Where they are others, the library is looked at again by whoever asks next.
+    """
+    store = library.store
+    if store.storage.remote:
+        return None
+    last: list[tuple[int, ...]] = []
+
+    def versions() -> tuple[int, ...]:
+        now = tuple(store.version(name) for name in MARKS)
+        if last and last[-1] != now:
+            library.catalogue.touch()
+        last[:] = [now]
+        return now
+
+    return versions
+
+
 def _counts(library: Library, info: LibraryInfo) -> Counts:
     versions = library.catalogue.snapshot().versions
-    marks = "-".join(str(versions.get(name, 0)) for name in ("tags", "settings"))
+    marks = "-".join(str(versions.get(name, 0)) for name in MARKS)
     return Counts.model_validate(info).model_copy(update={"marks": marks})
 
 

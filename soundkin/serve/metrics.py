@@ -29,17 +29,26 @@ class Meter:
         self._requests: dict[tuple[str, str, int], int] = {}
         self._steps: dict[str, list[int]] = {}
         self._seconds: dict[str, float] = {}
-        self.in_flight = 0
+        self._open: dict[int, tuple[str, float]] = {}
+        self._last = 0
 
-    def begin(self) -> None:
-        """Note that a request came."""
+    def begin(self, what: str) -> int:
+        """Note that a request came, as "GET /path"; return its number."""
         with self._lock:
-            self.in_flight += 1
+            self._last += 1
+            self._open[self._last] = what, time.perf_counter()
+            return self._last
 
-    def end(self, method: str, route: str, status: int, took_s: float) -> None:
+    def waited_for(self) -> list[str]:
+        """Return what is being answered, and for how long."""
+        now = time.perf_counter()
+        with self._lock:
+            return [f"{what} ({now - begun:.1f} s)" for what, begun in self._open.values()]
+
+    def end(self, number: int, method: str, route: str, status: int, took_s: float) -> None:
         """Note that it was answered; status 0: it was not."""
         with self._lock:
-            self.in_flight -= 1
+            del self._open[number]
             key = method, route, status
             self._requests[key] = self._requests.get(key, 0) + 1
             steps = self._steps.setdefault(route, [0] * (len(BORDERS_S) + 1))
@@ -50,7 +59,7 @@ class Meter:
         """Return everything counted so far."""
         with self._lock:
             out = family("soundkin_requests_in_flight", "gauge", "Requests being answered.")
-            out += [sample("soundkin_requests_in_flight", {}, self.in_flight)]
+            out += [sample("soundkin_requests_in_flight", {}, len(self._open))]
             out += family("soundkin_requests_total", "counter", "Requests answered.")
             out += [
                 sample(
@@ -92,11 +101,12 @@ class Metered:
                 status = message["status"]
             await send(message)
 
-        self.meter.begin()
+        number = self.meter.begin(f"{scope['method']} {scope['path']}")
         try:
             await self.app(scope, receive, noting)
         finally:
-            self.meter.end(scope["method"], _route(scope), status, time.perf_counter() - begun)
+            took_s = time.perf_counter() - begun
+            self.meter.end(number, scope["method"], _route(scope), status, took_s)
 
 
 def _route(scope: Scope) -> str:

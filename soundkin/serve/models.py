@@ -160,7 +160,7 @@ class RangeOut(Answer):
 
 
 class HitOut(Answer):
-    """One sound that answers, with its best range."""
+    """One sound that answers, with its best range; bands: in each space that was asked in."""
 
     rank: int
     sound_id: str
@@ -175,6 +175,7 @@ class HitOut(Answer):
     distance: float
     closeness: float
     band: str
+    bands: list[str]
     further: list[RangeOut]
     tags: list[Text]
     state: str

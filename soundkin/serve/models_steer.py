@@ -148,6 +148,15 @@ class SuggestionsOut(Answer):
     suggestions: list[SuggestionOut]
 
 
+class TagGuessOut(Answer):
+    """A tag that a sound may bear: how close the nearest sound that bears it is, and which bear it."""
+
+    tag: Text
+    closeness: float
+    band: str
+    evidence: list[EvidenceOut]
+
+
 class DecisionIn(Asked):
     """Sounds that do, and sounds that do not bear a tag."""
 

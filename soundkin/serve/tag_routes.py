@@ -11,8 +11,8 @@ from fastapi import APIRouter, Query
 from soundkin import tagging
 from soundkin.errors import InputError, NotFound
 from soundkin.serve.models import MAX_PAGE, SoundIds, Tag, TagsOut
-from soundkin.serve.models_steer import ChangeOut, DecisionIn, SuggestionsOut
-from soundkin.serve.wiring import Lib
+from soundkin.serve.models_steer import ChangeOut, DecisionIn, SuggestionsOut, TagGuessOut
+from soundkin.serve.wiring import Lib, SoundId
 
 router = APIRouter(tags=["tags"])
 
@@ -39,6 +39,13 @@ def suggestions(
     """Return sounds that may bear a tag which some already bear; `text`: a query they must meet."""
     found = tagging.suggest(library, tag, space=space, k=k, scope=text or None, least=least)
     return SuggestionsOut.model_validate(found)
+
+
+@router.get("/sounds/{sound_id}/tags/perhaps")
+def tags_perhaps(sound_id: SoundId, library: Lib, space: str | None = None) -> list[TagGuessOut]:
+    """Return tags that a sound may bear too, with the sounds near to it that do."""
+    found = tagging.tags_for(library, sound_id, space=space)
+    return [TagGuessOut.model_validate(guess) for guess in found]
 
 
 @router.post("/suggestions/decisions")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from soundkin.serve import events
 from soundkin.serve.events import Counter, encode
 from soundkin.serve.models import Counts, IndexState, TagsOut, displayable
 
 if TYPE_CHECKING:
+    import pytest
     from fastapi import FastAPI
 
 WEB = Path(__file__).parents[2] / "web"
@@ -54,3 +57,19 @@ def test_counting_is_shared_and_not_done_at_every_look() -> None:
     counter.expire()
     counter.refresh()
     assert counter.last is counted[1]
+
+
+def test_what_others_must_see_soon_is_counted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A word that changes makes a count due; one that stays costs no count."""
+    monkeypatch.setattr(events, "WATCH_S", 0.0)
+    counts = itertools.count(1)
+    word = ["a"]
+    counter = Counter(lambda: Counts(sounds=next(counts), segments=0, failures=0), lambda: word[0])
+    counter.refresh()
+    counter.refresh()
+    assert counter.last.sounds == 1
+    word[0] = "b"
+    assert counter.is_due
+    counter.refresh()
+    counter.refresh()
+    assert counter.last.sounds == 2

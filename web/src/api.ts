@@ -110,6 +110,11 @@ export function segments(soundId: string, signal: AbortSignal): Promise<wire.Seg
   return json(`/api/sounds/${soundId}/segments`, { signal });
 }
 
+/** A query in words, taken apart by the server; fails for one that cannot be read. */
+export function terms(text: string): Promise<wire.QueryOut> {
+  return json(`/api/query?${new URLSearchParams({ text })}`);
+}
+
 export function tags(): Promise<Record<string, number>> {
   return json("/api/tags");
 }
@@ -196,6 +201,11 @@ export async function mapCloseness(items: wire.ItemIn[], space: string | null): 
 
 export function suggestions(tag: string, space: string | null): Promise<wire.SuggestionsOut> {
   return json(`/api/suggestions${inSpace(space, { tag, k: "100" })}`);
+}
+
+/** Tags that a sound may bear too, with the sounds near to it that do. */
+export function tagsPerhaps(soundId: string, space: string | null, signal: AbortSignal): Promise<wire.TagGuessOut[]> {
+  return json(`/api/sounds/${soundId}/tags/perhaps${inSpace(space)}`, { signal });
 }
 
 export function decide(tag: string, accept: string[], reject: string[]): Promise<wire.ChangeOut[]> {

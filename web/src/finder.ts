@@ -2,7 +2,7 @@
 
 import * as api from "./api";
 import type { Dropped } from "./drop";
-import { countOf, countText, spaceName } from "./format";
+import { countOf, countText, spaceNames } from "./format";
 import { HitRows, PagedRows, type Source } from "./rows";
 import { isSimilar, type Item, type View } from "./state";
 
@@ -57,8 +57,8 @@ async function similar(view: View, dropped: Dropped | null, signal: AbortSignal)
     : await api.search({ ...common, items }, signal);
   const { hits, considered, elapsed_ms } = answer;
   return {
-    source: new HitRows(hits),
-    status: `${countText(hits.length)} ${view.different ? "most different" : "nearest"} · ${countOf(considered, "segment")} compared · ${spaceName(answer.space)} · ${Math.max(1, Math.round(elapsed_ms))} ms`,
+    source: new HitRows(hits, spaceNames(answer.space)),
+    status: `${countText(hits.length)} ${view.different ? "most different" : "nearest"} · ${countOf(considered, "segment")} compared · ${spaceNames(answer.space).join(" + ")} · ${Math.max(1, Math.round(elapsed_ms))} ms`,
     remark: answer.nothing_close && hits.length && !view.different ? NOTHING_CLOSE : "",
     query: answer.query,
   };

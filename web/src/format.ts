@@ -38,6 +38,11 @@ export function spaceName(id: string): string {
   return id.replace(/-[0-9a-f]{8}$/, "");
 }
 
+/** The names of the spaces that an answer was heard in. */
+export function spaceNames(ids: string): string[] {
+  return ids.split(" + ").map(spaceName);
+}
+
 /** Bytes as people say them: 812 kB, 1.4 GB. */
 export function bytesText(bytes: number): string {
   const [size, unit] = bytes < 1e6 ? [bytes / 1e3, "kB"] : bytes < 1e9 ? [bytes / 1e6, "MB"] : [bytes / 1e9, "GB"];

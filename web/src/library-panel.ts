@@ -68,7 +68,7 @@ export class LibraryPanel {
       el("h3", {}, `On disk: ${bytesText(library.disk.reduce((sum, { bytes }) => sum + bytes, 0))}`),
       el("ul", { class: "disk" }, ...library.disk.map(({ what, bytes }) => el("li", {}, el("span", {}, what), el("span", { class: "numbers dim" }, bytesText(bytes))))),
       el("h3", {}, "Folders"),
-      folders(library.roots, (root) => this.#index(root.path, false)),
+      folders(library.roots, library.indexing, (root) => this.#index(root.path, false)),
       el("h3", {}, "Add a folder"),
       folderForm(() => this.root.close()),
       el("h3", {}, `Files that gave no sound (${countText(library.counts.failures)})`),
@@ -111,17 +111,18 @@ function spaces(indexes: readonly api.SpaceOut[], installed: readonly string[]):
   return el("div", {}, lines.length ? el("ul", { class: "spaces" }, ...lines) : el("p", { class: "dim" }, "None yet."), more);
 }
 
-function folders(roots: readonly api.RootOut[], onAgain: (root: api.RootOut) => void): HTMLElement {
+function folders(roots: readonly api.RootOut[], indexing: api.IndexState, onAgain: (root: api.RootOut) => void): HTMLElement {
   if (!roots.length) return el("p", { class: "dim" }, "None yet.");
+  const busy = (root: api.RootOut) => indexing.state === "running" && indexing.folder === root.path;
   const lines = roots.map((root) =>
     el(
       "li",
       {},
       el("strong", {}, root.label || root.path),
       " ",
-      el("span", { class: root.state === "online" ? "dim" : "badge" }, root.state),
+      el("span", { class: root.state === "online" ? "dim" : "badge" }, busy(root) ? "being indexed" : root.state === "online" ? "there" : root.state),
       el("span", { class: "numbers dim" }, ` ${countOf(root.n_sounds, "sound")}${root.n_gone ? `, ${countText(root.n_gone)} gone` : ""}`),
-      root.state === "online" ? again(root, onAgain) : null,
+      root.state === "online" && !busy(root) ? again(root, onAgain) : null,
       el("span", { class: "path dim" }, root.path),
     ),
   );

@@ -14,6 +14,8 @@ export interface WatchEvents {
   onMarks: () => void;
   /** The server had gone away and is there again. */
   onBack: () => void;
+  /** The files that gave no sound are asked for. */
+  onFailures: () => void;
   onError: (error: unknown) => void;
 }
 
@@ -24,13 +26,17 @@ export class LibraryWatch {
   readonly away = el("p", { class: "away", hidden: true, aria: { role: "alert" } }, AWAY);
   readonly news = el("button", { type: "button", class: "news", hidden: true });
   library: api.LibraryOut | null = null;
+  /** The library, as soon as it is known. */
+  readonly loaded: Promise<api.LibraryOut | null>;
+  #isLoaded: (library: api.LibraryOut | null) => void = () => {};
   #events: WatchEvents;
   #counts: api.Counts | null = null;
   #shown: number | null = null;
 
   constructor(events: WatchEvents) {
     this.#events = events;
-    this.progress = new Progress(() => void api.stopIndex().catch(events.onError));
+    this.loaded = new Promise((then) => (this.#isLoaded = then));
+    this.progress = new Progress(() => void api.stopIndex().catch(events.onError), events.onFailures);
     this.news.addEventListener("click", () => events.onReload());
   }
 
@@ -46,9 +52,11 @@ export class LibraryWatch {
   async load(): Promise<void> {
     try {
       this.library = await api.library();
+      this.#isLoaded(this.library);
       this.#onCounts(this.library.counts);
       this.progress.show(this.library.indexing);
     } catch (error) {
+      this.#isLoaded(null);
       this.#events.onError(error);
     }
   }

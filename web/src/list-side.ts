@@ -5,7 +5,7 @@ import { type Found, HITS, NONE } from "./finder";
 import type { Navigator } from "./navigator";
 import type { Results } from "./results";
 import { HitRows, type Row } from "./rows";
-import { isSimilar, type View } from "./state";
+import { isSimilar, sameRows, type View } from "./state";
 
 export interface ListEvents {
   find: (view: View, signal: AbortSignal, onLoad: () => void) => Promise<Found>;
@@ -31,6 +31,10 @@ export class ListSide {
   #shownDrop: number | null = null;
   #atTimer = 0;
   #failed = false;
+  /** A row that was selected before it had come. */
+  #awaited: { index: number; play: boolean } | null = null;
+  /** The view whose rows are shown. */
+  #listed: View | null = null;
 
   constructor(navigator: Navigator, results: Results, events: ListEvents) {
     this.#navigator = navigator;
@@ -59,9 +63,14 @@ export class ListSide {
     this.#shownDrop = this.#navigator.dropNumber;
     this.#events.onAsk();
     try {
-      const found = await this.#events.find(view, signal, () => this.#results.refresh());
+      const found = await this.#events.find(view, signal, () => this.#filled());
       this.#failed = false;
-      if (!signal.aborted) this.#show(found, view);
+      if (signal.aborted) return;
+      const again = this.#listed !== null && sameRows(view, this.#listed);
+      const { selected } = this.#results;
+      this.#show(found, again ? { ...view, at: this.#results.row()?.key ?? view.at } : view);
+      // what was selected has been taken off a list: its successor is
+      if (again && view.list !== null && selected >= 0 && this.#results.selected < 0) this.#results.select(selected);
     } catch (error) {
       if (signal.aborted) return;
       this.#failed = true;
@@ -80,10 +89,18 @@ export class ListSide {
 
   select(index: number, play: boolean): void {
     this.#results.select(index);
-    if (!this.#results.row()) return;
+    this.#awaited = this.#results.row() ? null : { index: this.#results.selected, play };
+    if (this.#awaited) return;
     this.#events.onSelected(play);
     clearTimeout(this.#atTimer);
     this.#atTimer = window.setTimeout(() => this.#remember(), AT_MS);
+  }
+
+  /** Rows have come: fill them in, and go on with one that was selected before it was there. */
+  #filled(): void {
+    this.#results.refresh();
+    const awaited = this.#awaited;
+    if (awaited && awaited.index === this.#results.selected && this.#results.row()) this.select(awaited.index, awaited.play);
   }
 
   /** Select the row that the address names. */
@@ -128,6 +145,8 @@ export class ListSide {
 
   #show(found: Found, view: View): void {
     this.#found = found;
+    this.#listed = view;
+    this.#awaited = null;
     if (found.source instanceof HitRows && !view.different) found.source.setLeast(view.least);
     this.#results.say(found.status, found.remark);
     this.#results.show(found.source, view.at);

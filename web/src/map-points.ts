@@ -2,37 +2,57 @@
 
 import { PointGrid } from "./point-grid";
 
-/** Every point: where, which sound, which of its segments, which cluster. */
+/** Every point: where, which sound, which of its segments, which cluster. Ids stay bytes: text for a million takes seconds. */
 export interface MapPoints {
   version: string;
   grid: PointGrid;
   sound: Uint32Array;
   seq: Uint32Array;
   cluster: Uint16Array;
-  soundIds: readonly string[];
+  /** 16 bytes for each sound. */
+  ids: Uint8Array;
 }
 
 /** Take apart what /api/map/points sends for `n` points of `m` sounds. */
 export function parsePoints(data: ArrayBuffer, n: number, m: number, version: string): MapPoints {
-  const bytes = new Uint8Array(data, 18 * n, 16 * m);
-  const soundIds = Array.from({ length: m }, (_, i) => hexOf(bytes.subarray(16 * i, 16 * i + 16)));
   return {
     version,
     grid: new PointGrid(new Float32Array(data, 0, 2 * n)),
     sound: new Uint32Array(data, 8 * n, n),
     seq: new Uint32Array(data, 12 * n, n),
     cluster: new Uint16Array(data.slice(16 * n, 18 * n)),
-    soundIds,
+    ids: new Uint8Array(data, 18 * n, 16 * m),
   };
-}
-
-function hexOf(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** The id of a point's segment. */
 export function segmentOf(points: MapPoints, index: number): string {
-  return `${points.soundIds[points.sound[index] ?? 0]}-${points.seq[index]}`;
+  const at = 16 * (points.sound[index] ?? 0);
+  const id = Array.from(points.ids.subarray(at, at + 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return `${id}-${points.seq[index]}`;
+}
+
+/** The points of a sound, or of one segment of it. */
+export function pointsOf(points: MapPoints, soundId: string, seq: number | null = null): number[] {
+  const number = numberOf(points.ids, soundId);
+  const found: number[] = [];
+  if (number < 0) return found;
+  const { sound } = points;
+  for (let i = 0; i < sound.length; i++) {
+    if (sound[i] === number && (seq === null || points.seq[i] === seq)) found.push(i);
+  }
+  return found;
+}
+
+/** The number of a sound among those on the map, -1 for one that is not. */
+function numberOf(ids: Uint8Array, soundId: string): number {
+  const wanted = Uint8Array.from({ length: 16 }, (_, at) => Number.parseInt(soundId.slice(2 * at, 2 * at + 2), 16));
+  for (let at = 0; at < ids.length; at += 16) {
+    let same = 0;
+    while (same < 16 && ids[at + same] === wanted[same]) same++;
+    if (same === 16) return at / 16;
+  }
+  return -1;
 }
 
 const ALPHA = 200;
@@ -48,11 +68,17 @@ export function groupColour(group: number, dark: boolean): [number, number, numb
 export function coloursOf(groups: ArrayLike<number>, dark: boolean): Uint8Array {
   const known = new Map<number, [number, number, number]>();
   const out = new Uint8Array(groups.length * 4);
+  let before = NaN;
+  let colour: [number, number, number] = [0, 0, 0];
   for (let i = 0; i < groups.length; i++) {
     const group = groups[i] as number;
-    const colour = known.get(group) ?? groupColour(group, dark);
-    known.set(group, colour);
-    out.set(colour, 4 * i);
+    if (group !== before) {
+      colour = known.get(group) ?? groupColour(group, dark);
+      known.set((before = group), colour);
+    }
+    out[4 * i] = colour[0];
+    out[4 * i + 1] = colour[1];
+    out[4 * i + 2] = colour[2];
     out[4 * i + 3] = ALPHA;
   }
   return out;

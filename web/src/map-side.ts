@@ -51,6 +51,15 @@ export class MapSide {
     });
   }
 
+  /** The segment that was pointed at last, until a row is selected; null for none. */
+  get pointed(): string | null {
+    return this.#heard;
+  }
+
+  pointAtNothing(): void {
+    this.#heard = null;
+  }
+
   show(view: View): void {
     const parts = view.drop === null ? partsOf(view) : [];
     const items = parts.map(({ soundId, cut, weight }) => ({

@@ -25,6 +25,8 @@ const REACH_PX = 12;
 const MOVED_PX = 4;
 const CORNER_PX = 6;
 const STRIDE_PX = 5;
+const MOVING = 100_000;
+const REST_MS = 140;
 
 export class MapSurface {
   readonly root: HTMLElement;
@@ -43,6 +45,7 @@ export class MapSurface {
   #pointers = new Map<number, [number, number]>();
   #moved = false;
   #frame = 0;
+  #rest = 0;
 
   constructor(events: SurfaceEvents) {
     this.#events = events;
@@ -108,13 +111,19 @@ export class MapSurface {
     this.draw();
   }
 
+  /** Bring the outline into sight, else what is ringed. */
+  lookAtSelection(): void {
+    const outlined = this.#grid?.inside(this.#outline) ?? [];
+    this.lookAt(outlined.length ? outlined : this.#rings, 200);
+  }
+
   /** Bring points into sight: their middle, close enough to tell them apart. */
-  lookAt(indexes: readonly number[]): void {
+  lookAt(indexes: readonly number[], most = 4): void {
     if (!this.#grid || !indexes.length) return;
     const xy = Float32Array.from(indexes.flatMap((i) => [this.#grid!.xy[2 * i]!, this.#grid!.xy[2 * i + 1]!]));
     const [left, bottom, right, top] = boundsOf(xy);
     const close = fit([left, bottom, right, top], this.#width, this.#height);
-    this.#camera = { ...close, scale: Math.min(close.scale, this.#whole * 4) };
+    this.#camera = { ...close, scale: Math.min(close.scale, this.#whole * most) };
     this.draw();
   }
 
@@ -125,14 +134,23 @@ export class MapSurface {
     return toPixels(this.#camera, xy[2 * index]!, xy[2 * index + 1]!, this.#width, this.#height);
   }
 
-  draw(): void {
+  /** Draw with the next frame. */
+  draw(most = Infinity): void {
     cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#rest);
     this.#frame = requestAnimationFrame(() => {
       if (!this.#width || !this.#height) return;
       if (this.#grid && this.#camera.scale === 1 && this.#whole === 1) this.all();
-      this.#points.draw(this.#camera, this.#width, this.#height, dotSize(this.#points.count, this.#camera.scale / this.#whole, this.#width));
+      const { count } = this.#points;
+      this.#points.draw(this.#camera, this.#width, this.#height, dotSize(count, this.#camera.scale / this.#whole, this.#width), most);
       this.#drawOver();
     });
+  }
+
+  /** Draw while the map moves: of very many points a fair part, all of them as soon as it rests. */
+  #drawMoving(): void {
+    this.draw(MOVING);
+    if (this.#points.count > MOVING) this.#rest = window.setTimeout(() => this.draw(), REST_MS);
   }
 
   get #width(): number {
@@ -273,7 +291,7 @@ export class MapSurface {
     } else if (tool === "path") this.#walk(before, place);
     else if (drawing) this.#outline.push(this.#spot(...place));
     else this.#camera = pan(this.#camera, dx, dy);
-    this.draw();
+    this.#drawMoving();
   }
 
   #onUp(event: PointerEvent): void {
@@ -289,6 +307,6 @@ export class MapSurface {
     const wanted = this.#camera.scale * factor;
     if (wanted < this.#whole / 4 || wanted > this.#whole * 5000) return;
     this.#camera = zoom(this.#camera, factor, ...this.#place(event), this.#width, this.#height);
-    this.draw();
+    this.#drawMoving();
   }
 }

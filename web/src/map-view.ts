@@ -3,7 +3,7 @@
 import * as api from "./api";
 import { el, setText } from "./dom";
 import { countOf, countText, spaceName } from "./format";
-import { closenessColours, coloursOf, groupColour, type MapPoints, segmentOf } from "./map-points";
+import { closenessColours, coloursOf, groupColour, type MapPoints, pointsOf, segmentOf } from "./map-points";
 import { Scrub } from "./map-scrub";
 import { MapSurface } from "./map-surface";
 import type { Spot } from "./point-grid";
@@ -104,6 +104,7 @@ export class MapView {
       button("Closer", "+", () => this.#surface.zoomBy(1.6)),
       button("Farther", "−", () => this.#surface.zoomBy(1 / 1.6)),
       button("Show all", "All", () => this.#surface.all()),
+      button("Zoom to the outline, or to what is selected", "Selection", () => this.#surface.lookAtSelection()),
     );
     this.root = el(
       "section",
@@ -123,7 +124,7 @@ export class MapView {
 
   /** Where a segment's dot is on the page, in pixels; null when it is not on the map. */
   pixelsOf(segmentId: string): [number, number] | null {
-    const index = this.#indexes((_, id) => id === segmentId)[0];
+    const index = this.#pointsOf(...partsOfId(segmentId))[0];
     const at = index === undefined ? null : this.#surface.pixelsOf(index);
     const box = this.#surface.root.getBoundingClientRect();
     return at && [box.left + at[0], box.top + at[1]];
@@ -157,14 +158,14 @@ export class MapView {
   /** Ring a sound's dots, or one segment's. */
   ring(soundId: string | null, segmentId: string | null): void {
     this.#ringed = segmentId ?? soundId;
-    const one = segmentId === null ? [] : this.#indexes((_, id) => id === segmentId);
-    const found = one.length || soundId === null ? one : this.#indexes((id) => id === soundId);
+    const one = segmentId === null ? [] : this.#pointsOf(...partsOfId(segmentId));
+    const found = one.length || soundId === null ? one : this.#pointsOf(soundId);
     this.#surface.setRings(found.slice(0, 500));
   }
 
   /** Bring what is ringed into sight. */
   find(soundId: string): void {
-    this.#surface.lookAt(this.#indexes((id) => id === soundId));
+    this.#surface.lookAt(this.#pointsOf(soundId));
   }
 
   outline(outline: readonly Spot[]): void {
@@ -175,15 +176,8 @@ export class MapView {
     if (this.#points) void this.#paint();
   }
 
-  #indexes(wanted: (soundId: string, segmentId: string) => boolean): number[] {
-    const points = this.#points;
-    if (!points) return [];
-    const found: number[] = [];
-    for (let i = 0; i < points.sound.length; i++) {
-      const soundId = points.soundIds[points.sound[i]!]!;
-      if (wanted(soundId, `${soundId}-${points.seq[i]}`)) found.push(i);
-    }
-    return found;
+  #pointsOf(soundId: string, seq: number | null = null): number[] {
+    return this.#points ? pointsOf(this.#points, soundId, seq) : [];
   }
 
   async #load(): Promise<MapPoints | null> {
@@ -268,4 +262,10 @@ export class MapView {
 
 function isDark(): boolean {
   return document.documentElement.dataset["theme"] === "dark";
+}
+
+/** A segment's id taken apart: its sound, its number. */
+function partsOfId(segmentId: string): [string, number] {
+  const cut = segmentId.lastIndexOf("-");
+  return [segmentId.slice(0, cut), Number(segmentId.slice(cut + 1))];
 }

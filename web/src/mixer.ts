@@ -12,10 +12,16 @@ export function mixOf(view: View, spaces: readonly string[]): Record<string, num
   return one === undefined ? {} : { [one]: 1 };
 }
 
+/** The weights that sliders stand at, without those that count nothing. */
+export function mixFrom(values: Iterable<readonly [string, number]>): Record<string, number> {
+  return Object.fromEntries([...values].filter(([, value]) => value > 0));
+}
+
 export class Mixer {
   readonly root = el("div", { class: "mixer", hidden: true, aria: { role: "group", label: "What counts as similar" } });
   #onMix: (mix: Record<string, number>, again: boolean) => void;
   #sliders = new Map<string, HTMLInputElement>();
+  #view: View | null = null;
   #timer = 0;
   #moving = false;
 
@@ -27,37 +33,49 @@ export class Mixer {
   setSpaces(spaces: readonly string[]): void {
     if (spaces.join() === [...this.#sliders.keys()].join()) return;
     this.#sliders.clear();
-    const labels = spaces.map((space) => {
-      const slider = el("input", { type: "range", min: "0", max: "1", step: "0.05" });
-      slider.addEventListener("input", () => this.#slide());
-      slider.addEventListener("change", () => this.#send(true));
-      this.#sliders.set(space, slider);
-      return el("label", {}, space, slider);
-    });
-    this.root.replaceChildren(...labels);
+    this.root.replaceChildren(...spaces.map((space) => this.#fader(space)));
     this.root.hidden = spaces.length < 2;
   }
 
   show(view: View): void {
+    this.#view = view;
     const mix = mixOf(view, [...this.#sliders.keys()]);
     for (const [space, slider] of this.#sliders) {
-      if (document.activeElement !== slider || !this.#timer) slider.value = String(mix[space] ?? 0);
+      if (document.activeElement !== slider || !this.#timer) this.#set(space, mix[space] ?? 0);
     }
   }
 
-  #slide(): void {
-    this.#timer ||= window.setTimeout(() => this.#send(false), SLIDE_MS);
+  #fader(space: string): HTMLElement {
+    const slider = el("input", { type: "range", min: "0", max: "1", step: "0.05", aria: { label: `How much ${space} counts` } });
+    slider.addEventListener("input", () => {
+      this.#set(space, Number(slider.value));
+      this.#timer ||= window.setTimeout(() => this.#send(false), SLIDE_MS);
+    });
+    slider.addEventListener("change", () => this.#send(true));
+    this.#sliders.set(space, slider);
+    const only = el("button", { type: "button", class: "plain", title: `Similar by ${space} alone` }, space);
+    only.addEventListener("click", () => {
+      for (const name of this.#sliders.keys()) this.#set(name, name === space ? 1 : 0);
+      this.#send(true);
+    });
+    return el("div", { class: "fader" }, only, slider);
   }
 
+  #set(space: string, value: number): void {
+    const slider = this.#sliders.get(space);
+    if (!slider) return;
+    slider.value = String(value);
+    slider.parentElement?.classList.toggle("off", value === 0);
+  }
+
+  /** Ask for what the sliders stand at; where all were let go at nothing, they go back. */
   #send(done: boolean): void {
     clearTimeout(this.#timer);
     this.#timer = 0;
     const again = this.#moving;
     this.#moving = !done;
-    const mix: Record<string, number> = {};
-    for (const [space, slider] of this.#sliders) {
-      if (Number(slider.value) > 0) mix[space] = Number(slider.value);
-    }
+    const mix = mixFrom([...this.#sliders].map(([space, slider]) => [space, Number(slider.value)] as const));
     if (Object.keys(mix).length) this.#onMix(mix, again);
+    else if (done && this.#view) this.show(this.#view);
   }
 }

@@ -27,7 +27,7 @@ import { PlayerBar } from "./player-bar";
 import { QueryBar } from "./query-bar";
 import { QuerySide } from "./query-side";
 import { FAVOURITE, Results } from "./results";
-import type { Row } from "./rows";
+import { type Row, soundRow } from "./rows";
 import { SoundView } from "./sound-view";
 import { EMPTY, isFiltered, isSimilar, sameRows, spaceOf, UNFILTERED, type View } from "./state";
 import { Steering } from "./steering";
@@ -121,6 +121,7 @@ export class Page {
         this.#showNow();
       },
       onSelected: (play) => {
+        this.mapSide.pointAtNothing();
         this.hearing.selected(play);
         this.#ring();
         this.#showNow();
@@ -154,6 +155,8 @@ export class Page {
       onPlay: (sound, second) => this.hearing.audition.playSound(sound, second),
       onRegion: (soundId, cut) => this.#steps.similar(soundId, cut),
       onTags: (soundId, tags) => this.#setTags(soundId, tags),
+      onSimilar: (soundId, cut) => this.#steps.similar(soundId, cut),
+      spaces: async () => (await this.#watch.loaded)?.spaces ?? [],
       onSuggest: (tag) => void this.#suggestions.open(tag, spaceOf(navigator.view)).catch(tell),
       onError: tell,
       samples: (soundId, from, to) => this.hearing.audition.samples(soundId, from, to),
@@ -178,6 +181,7 @@ export class Page {
       onReload: () => void this.list.load(),
       onMarks: () => void this.#seeMarks().catch(tell),
       onBack: () => this.list.recover(),
+      onFailures: () => void this.#panel.open().catch(tell),
       onError: tell,
     });
     this.#keys = this.#bindKeys();
@@ -242,10 +246,7 @@ export class Page {
   }
 
   #bindKeys(): Keys {
-    const withRow = (then: (row: Row) => void) => () => {
-      const row = this.results.row();
-      if (row) then(row);
-    };
+    const withRow = (then: (row: Row) => void) => () => void this.#current().then((row) => row && then(row), (error: unknown) => this.#notice.tell(error));
     const move = (by: number) => {
       if (this.navigator.view.show === "duplicates") this.duplicates.move(by);
       else this.list.select(this.results.selected + by, true);
@@ -262,10 +263,10 @@ export class Page {
       similar: withRow((row) => this.#steps.similar(row.soundId, cutOf(row))),
       add: (weight) => withRow((row) => this.#steps.add(row, weight))(),
       surprise: () => void this.#steps.surprise().catch((error: unknown) => this.#notice.tell(error)),
-      open: () => this.#steps.open(this.results.row()?.soundId ?? null),
+      open: () => void this.#current().then((row) => this.#steps.open(row?.soundId ?? null), (error: unknown) => this.#notice.tell(error)),
       find: withRow((row) => this.#findOnMap(row)),
       record: () => this.microphone.toggle(),
-      keep: () => this.#keepRow(),
+      keep: withRow((row) => this.#keep({ slices: slicesOf([row]), name: row.name })),
       takeOff: withRow((row) => {
         const { list } = this.navigator.view;
         if (list !== null) this.#lists.takeOff(list, slicesOf([row])).catch((error: unknown) => this.#notice.tell(error));
@@ -318,6 +319,18 @@ export class Page {
     this.#sound.redraw();
   }
 
+  /** What the keys act on: a duplicate that is heard, a dot that is pointed at, a sound that is open on the map, the selected row. */
+  async #current(): Promise<Row | null> {
+    const { view } = this.navigator;
+    const isMap = view.show === "map";
+    if (isMap && this.mapSide.pointed !== null) return this.#cards.row(this.mapSide.pointed);
+    const soundId = view.show === "duplicates" ? this.duplicates.heard?.sound_id : isMap ? view.sound : null;
+    if (soundId) return soundRow(await this.#cards.sound(soundId));
+    const row = view.show === "duplicates" ? null : this.results.row();
+    if (row || view.sound === null) return row;
+    return soundRow(await this.#cards.sound(view.sound));
+  }
+
   // -- single rows -----------------------------------------------------------------------------------
 
   async #favourite(row: Row): Promise<void> {
@@ -325,7 +338,6 @@ export class Page {
       const loved = row.tags.includes(FAVOURITE);
       const { tags } = await (loved ? api.removeTags : api.addTags)(row.soundId, [FAVOURITE]);
       this.#setTags(row.soundId, tags);
-      this.#sound.setTags(row.soundId, tags);
     } catch (error) {
       this.#notice.tell(error);
     }
@@ -370,13 +382,13 @@ export class Page {
     for (const { sound_id: soundId, tags } of found) {
       if (known.get(soundId) === tags.join("\n")) continue;
       this.#setTags(soundId, tags);
-      this.#sound.setTags(soundId, tags);
     }
   }
 
   #setTags(soundId: string, tags: readonly string[]): void {
     this.#cards.forget(soundId);
     this.list.setTags(soundId, tags);
+    this.#sound.setTags(soundId, tags);
   }
 
   // -- hearing ----------------------------------------------------------------------------------------
@@ -388,6 +400,7 @@ export class Page {
   }
 
   #playOrStop(): void {
+    if (this.navigator.view.show === "duplicates" && !this.player.take) return this.duplicates.move(0);
     if (this.hearing.playOrStop()) return;
     this.results.select(0);
     this.hearing.playOrStop();

@@ -30,12 +30,26 @@ export function dotSize(count: number, zoomed: number, width: number): number {
   return Math.min(14, base * Math.max(0.55, Math.min(1, width / 700)) * Math.max(1, Math.sqrt(zoomed) * 0.8));
 }
 
+/** An order of `count` things in which the first ones are spread evenly over all: steps of the golden ratio. */
+export function spreadOrder(count: number): Uint32Array<ArrayBuffer> {
+  const order = new Uint32Array(count);
+  let step = Math.max(1, Math.round(count * 0.6180339887));
+  while (gcd(step, count) > 1) step++;
+  for (let i = 0, at = 0; i < count; i++, at = (at + step) % count) order[i] = at;
+  return order;
+}
+
+function gcd(a: number, b: number): number {
+  return b ? gcd(b, a % b) : a;
+}
+
 export class Points {
   readonly canvas: HTMLCanvasElement;
   #gl: WebGLRenderingContext | null;
   #uniforms: Record<"middle" | "scale" | "size", WebGLUniformLocation | null> = { middle: null, scale: null, size: null };
   #buffers: { place: WebGLBuffer; colour: WebGLBuffer } | null = null;
   #count = 0;
+  #order = new Uint32Array(0);
 
   constructor(canvas: HTMLCanvasElement) {
     this.canvas = canvas;
@@ -57,20 +71,29 @@ export class Points {
     const gl = this.#gl;
     if (!gl || !this.#buffers) return;
     this.#count = xy.length / 2;
+    this.#order = spreadOrder(this.#count);
+    const places = new Float32Array(xy.length);
+    this.#order.forEach((from, to) => {
+      places[2 * to] = xy[2 * from] as number;
+      places[2 * to + 1] = xy[2 * from + 1] as number;
+    });
     gl.bindBuffer(gl.ARRAY_BUFFER, this.#buffers.place);
-    gl.bufferData(gl.ARRAY_BUFFER, xy, gl.STATIC_DRAW);
+    gl.bufferData(gl.ARRAY_BUFFER, places, gl.STATIC_DRAW);
     this.setColours(colours);
   }
 
   setColours(colours: Uint8Array): void {
     const gl = this.#gl;
-    if (!gl || !this.#buffers) return;
+    if (!gl || !this.#buffers || colours.length < 4 * this.#count) return;
+    const given = new Uint32Array(colours.buffer, colours.byteOffset, this.#count);
+    const laid = new Uint32Array(this.#count);
+    for (let to = 0; to < this.#count; to++) laid[to] = given[this.#order[to] as number] as number;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.#buffers.colour);
-    gl.bufferData(gl.ARRAY_BUFFER, colours, gl.DYNAMIC_DRAW);
+    gl.bufferData(gl.ARRAY_BUFFER, laid, gl.DYNAMIC_DRAW);
   }
 
-  /** Draw what the camera sees on a canvas of `width` times `height` pixels of the page. */
-  draw(camera: Camera, width: number, height: number, size: number): void {
+  /** Draw what the camera sees on a canvas of `width` times `height` pixels of the page; of many points, `most`. */
+  draw(camera: Camera, width: number, height: number, size: number, most = Infinity): void {
     const gl = this.#gl;
     if (!gl || !this.#buffers) return;
     const ratio = window.devicePixelRatio || 1;
@@ -83,7 +106,7 @@ export class Points {
     gl.uniform2f(this.#uniforms.middle, camera.x, camera.y);
     gl.uniform2f(this.#uniforms.scale, (2 * camera.scale) / width, (2 * camera.scale) / height);
     gl.uniform1f(this.#uniforms.size, size * ratio);
-    gl.drawArrays(gl.POINTS, 0, this.#count);
+    gl.drawArrays(gl.POINTS, 0, Math.min(this.#count, most));
   }
 
   #prepare(gl: WebGLRenderingContext): void {

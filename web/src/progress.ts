@@ -26,7 +26,7 @@ export function endText(state: IndexState): string {
   const folder = lastPart(state.folder);
   if (state.state === "failed" && state.error) return `Indexing ${folder} failed. ${errorText(new ApiError(0, state.error))}`;
   const done = countOf(state.done, "file");
-  const failed = state.failed ? ` · ${countText(state.failed)} failed, see the library` : "";
+  const failed = state.failed ? ` · ${countText(state.failed)} failed` : "";
   return state.state === "stopped" ? `Stopped after ${done}; index the folder again to go on${failed}` : `Indexed ${folder}: ${done}${failed}`;
 }
 
@@ -40,13 +40,16 @@ export class Progress {
   readonly root: HTMLElement;
   #bar = el("progress", { aria: { label: "Indexing" } });
   #text = el("span", { aria: { role: "status" } });
+  #failures = el("button", { type: "button", hidden: true }, "Show which");
   #stop = el("button", { type: "button" }, "Stop");
   #ran = false;
   #timer = 0;
 
-  constructor(onStop: () => void) {
+  /** `onFailures`: the files that gave no sound are asked for. */
+  constructor(onStop: () => void, onFailures: () => void) {
     this.#stop.addEventListener("click", onStop);
-    this.root = el("div", { class: "progress", hidden: true }, this.#bar, this.#text, this.#stop);
+    this.#failures.addEventListener("click", onFailures);
+    this.root = el("div", { class: "progress", hidden: true }, this.#bar, this.#text, this.#failures, this.#stop);
   }
 
   /** Say that another process indexes into this library, as long as this server does not. */
@@ -65,6 +68,7 @@ export class Progress {
     clearTimeout(this.#timer);
     this.root.hidden = false;
     this.#bar.hidden = this.#stop.hidden = !running;
+    this.#failures.hidden = state.failed === 0;
     if (state.total) {
       this.#bar.max = state.total;
       this.#bar.value = state.done;

@@ -2,6 +2,7 @@
 
 import { el, replaceKept, short } from "./dom";
 import { isSimilar, type Show, type View } from "./state";
+import { Terms, withoutTerm } from "./terms";
 
 export interface BarEvents {
   onText: (text: string) => void;
@@ -41,6 +42,7 @@ export class QueryBar {
   #library = el("button", { type: "button", class: "plain library-button" }, el("strong", {}, "Soundkin"));
   #views = el("nav", { class: "switch", aria: { label: "Views" } });
   #view: View | null = null;
+  #terms = new Terms(() => this.again());
   #timer = 0;
 
   constructor(events: BarEvents, theme: HTMLElement) {
@@ -113,6 +115,11 @@ export class QueryBar {
       ...view[on].map((value) => this.#chip(view, `${word} ${value}`, value, on, off)),
       ...view[off].map((value) => this.#chip(view, `not ${word} ${value}`, value, off, on)),
     ]);
+    this.#terms.read(view.text);
+    for (const term of this.#terms.found) {
+      const text = withoutTerm(view.text, term.start, term.end);
+      chips.push(this.#placeChip(term.text, `Remove the filter: ${term.text}`, { ...view, text }, term.negated));
+    }
     if (view.lasso.length) chips.push(this.#placeChip("outlined on the map", "Remove the outline on the map", { ...view, lasso: [] }));
     if (view.list !== null) {
       const name = this.#events.listName(view.list);
@@ -123,10 +130,10 @@ export class QueryBar {
   }
 
   /** Where the rows come from, with a cross that leads to a view without it. */
-  #placeChip(text: string, label: string, without: View): HTMLLIElement {
+  #placeChip(text: string, label: string, without: View, minus = false): HTMLLIElement {
     const remove = el("button", { type: "button", class: "plain", aria: { label } }, "✕");
     remove.addEventListener("click", () => this.#events.onView({ ...without, at: null }));
-    return el("li", {}, text, remove);
+    return el("li", { class: minus ? "minus" : "" }, text, remove);
   }
 
   #showViews(view: View): void {

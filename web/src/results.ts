@@ -5,7 +5,7 @@ import { rangeText, timeText } from "./format";
 import type { PeakStore } from "./peaks";
 import { listenRegion } from "./region";
 import { listenRowDrag } from "./row-drag";
-import { HitRows, isWhole, type Row, type Source } from "./rows";
+import { HitRows, isWhole, type Row, type Source, type SpaceBand } from "./rows";
 import type { Cut } from "./state";
 import { VirtualList } from "./virtual-list";
 import { drawWave } from "./waveform";
@@ -42,10 +42,21 @@ interface View {
   range: HTMLElement;
   length: HTMLElement;
   band: HTMLElement;
+  bands: HTMLElement;
   further: HTMLButtonElement;
   similar: HTMLButtonElement;
   plus: HTMLButtonElement;
   minus: HTMLButtonElement;
+}
+
+/** A dot for each space, as full as the sound is close there; the names are told, not drawn. */
+function showBands(host: HTMLElement, bands: readonly SpaceBand[]): void {
+  host.hidden = bands.length === 0;
+  const said = bands.map(({ space, band }) => `${space}: ${band}`).join(", ");
+  if (host.title === said) return;
+  host.title = said;
+  host.setAttribute("aria-label", said);
+  host.replaceChildren(...bands.map(({ band }) => el("i", { class: "mark", data: { band } })));
 }
 
 export class Results {
@@ -221,7 +232,8 @@ export class Results {
     const tags = el("span", { class: "tags" });
     const range = cell("range numbers");
     const length = cell("length numbers");
-    const band = cell("band");
+    const band = el("span", { class: "band" });
+    const bands = el("span", { class: "bands", aria: { role: "img" } });
     const further = button("further", "");
     const similar = button("similar", "Similar");
     const plus = button("plus", "+");
@@ -236,12 +248,12 @@ export class Results {
       who,
       range,
       length,
-      band,
+      cell("near", band, bands),
       cell("more", further),
       cell("do", plus, minus, similar),
     );
     const view: View = {
-      root, index: -1, wave, canvas, drag, head, star, name, folder, tags, badge, range, length, band, further, similar, plus, minus,
+      root, index: -1, wave, canvas, drag, head, star, name, folder, tags, badge, range, length, band, bands, further, similar, plus, minus,
     };
     this.#listenWave(view);
     return view;
@@ -313,6 +325,7 @@ export class Results {
     setText(view.length, timeText(row.durationS));
     setText(view.band, row.band ?? "");
     view.band.dataset["band"] = row.band ?? "";
+    showBands(view.bands, row.bands);
     setText(view.further, row.further ? `+${row.further} here` : "");
     view.further.hidden = !row.further;
     view.further.setAttribute("aria-expanded", String(row.open));

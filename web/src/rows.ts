@@ -2,6 +2,12 @@
 
 import type { HitOut, SoundOut, SoundPage } from "./api";
 
+/** How close a hit is in one space. */
+export interface SpaceBand {
+  space: string;
+  band: string;
+}
+
 export interface Row {
   /** Names the row in the URL: a segment's id for a hit, a sound's for a browsed sound. */
   key: string;
@@ -13,6 +19,8 @@ export interface Row {
   endS: number;
   durationS: number;
   band: string | null;
+  /** How close it is in each space that was asked in, when there are several. */
+  bands: readonly SpaceBand[];
   tags: readonly string[];
   state: string;
   /** How many further ranges of the same sound are folded into this row. */
@@ -38,12 +46,15 @@ export interface Source {
 /** The rows of a search: one per hit, and below an opened hit one per further range. */
 export class HitRows implements Source {
   #hits: readonly HitOut[];
+  #spaces: readonly string[];
   #open = new Set<string>();
   #rows: Row[] = [];
   #least: number | null = null;
 
-  constructor(hits: readonly HitOut[]) {
+  /** `spaces`: the names of those that were asked in. */
+  constructor(hits: readonly HitOut[], spaces: readonly string[] = []) {
     this.#hits = hits;
+    this.#spaces = spaces;
     this.#lay();
   }
 
@@ -94,13 +105,13 @@ export class HitRows implements Source {
   #lay(): void {
     this.#rows = this.#hits.filter((hit) => this.#isClose(hit.closeness)).flatMap((hit) => {
       const open = this.#open.has(hit.segment_id);
-      const head = hitRow(hit, open);
+      const head = hitRow(hit, open, this.#spaces);
       return open ? [head, ...furtherRows(head, hit)] : [head];
     });
   }
 }
 
-function hitRow(hit: HitOut, open: boolean): Row {
+function hitRow(hit: HitOut, open: boolean, spaces: readonly string[]): Row {
   return {
     key: hit.segment_id,
     soundId: hit.sound_id,
@@ -111,6 +122,7 @@ function hitRow(hit: HitOut, open: boolean): Row {
     endS: hit.end_s,
     durationS: hit.duration_s,
     band: hit.band,
+    bands: spaces.length > 1 ? spaces.map((space, at) => ({ space, band: hit.bands[at] ?? "" })) : [],
     tags: hit.tags,
     state: hit.state,
     further: hit.further.length,
@@ -126,6 +138,7 @@ function furtherRows(head: Row, hit: HitOut): Row[] {
     startS: range.start_s,
     endS: range.end_s,
     band: range.band,
+    bands: [],
     further: 0,
     open: false,
     child: true,
@@ -209,6 +222,7 @@ export function soundRow(sound: SoundOut): Row {
     endS: sound.duration_s,
     durationS: sound.duration_s,
     band: null,
+    bands: [],
     tags: sound.tags,
     state: sound.state,
     further: 0,

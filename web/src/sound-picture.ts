@@ -39,6 +39,8 @@ export class SoundPicture {
   #window: Cut = { startS: 0, endS: 1 };
   #samples: ((startS: number, endS: number) => Promise<AudioBuffer>) | null = null;
   #heard: AudioBuffer | null = null;
+  /** The levels of the picture that is drawn: they take longer than drawing it again. */
+  #levels: { of: AudioBuffer; columns: number; levels: Float32Array } | null = null;
   #segments: readonly Strip[] = [];
 
   constructor(events: PictureEvents) {
@@ -130,13 +132,21 @@ export class SoundPicture {
     canvas.width = columns;
     canvas.height = ROWS;
     if (!this.#heard) return;
-    const levels = spectrogram(this.#heard.getChannelData(0), this.#heard.sampleRate, columns, ROWS);
+    if (this.#levels?.of !== this.#heard || this.#levels.columns !== columns) {
+      const levels = spectrogram(this.#heard.getChannelData(0), this.#heard.sampleRate, columns, ROWS);
+      this.#levels = { of: this.#heard, columns, levels };
+    }
+    const { levels } = this.#levels;
     const image = context.createImageData(columns, ROWS);
     const colours = ramp();
     for (let column = 0; column < columns; column++) {
       for (let row = 0; row < ROWS; row++) {
-        const colour = colours[Math.round((levels[column * ROWS + row] ?? 0) * 255)] ?? [0, 0, 0];
-        image.data.set([...colour, 255], ((ROWS - 1 - row) * columns + column) * 4);
+        const [red = 0, green = 0, blue = 0] = colours[Math.round((levels[column * ROWS + row] ?? 0) * 255)] ?? [];
+        const at = ((ROWS - 1 - row) * columns + column) * 4;
+        image.data[at] = red;
+        image.data[at + 1] = green;
+        image.data[at + 2] = blue;
+        image.data[at + 3] = 255;
       }
     }
     context.putImageData(image, 0, 0);

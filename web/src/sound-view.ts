@@ -3,19 +3,26 @@
 import * as api from "./api";
 import { el, setText } from "./dom";
 import { countOf, timeText } from "./format";
+import { errorText } from "./notice";
 import { type PictureEvents, SoundPicture } from "./sound-picture";
 import type { Cut } from "./state";
 import { TagEditor, type TagEvents } from "./tag-editor";
+import { TagsPerhaps } from "./tags-perhaps";
 
 export interface SoundEvents extends TagEvents {
   onClose: () => void;
   onOpen: (soundId: string) => void;
-  onPlay: (sound: api.SoundOut, second: number) => void;
+  onPlay: (sound: Pick<api.SoundOut, "sound_id" | "name" | "duration_s">, second: number) => void;
   onRegion: (soundId: string, cut: Cut) => void;
+  /** Look for what is like a sound, or like a range of it. */
+  onSimilar: (soundId: string, cut: Cut | null) => void;
+  /** The names of the library's spaces. */
+  spaces: () => Promise<readonly string[]>;
   samples: (soundId: string, startS: number, endS: number) => Promise<AudioBuffer>;
 }
 
 const NEIGHBOURS = 8;
+const NEIGHBOURS_EACH = 5;
 
 /** A sound's facts in one line. */
 export function factsText(sound: api.SoundOut): string {
@@ -40,7 +47,11 @@ export class SoundView {
   #picture: SoundPicture;
   #tags: TagEditor;
   #reveal = el("button", { type: "button", title: "Show the file in the file manager of this machine" }, "Reveal");
-  #nearest = el("ol", { class: "nearest" });
+  #similar = el("button", { type: "button", title: "Find sounds like this one" }, "Similar");
+  #moment = el("button", { type: "button", title: "Find sounds like the segment that was heard last", hidden: true }, "Like this moment");
+  #perhaps: TagsPerhaps;
+  #nearest = el("div", { class: "nearest" });
+  #heard: Cut | null = null;
   #sound: api.SoundOut | null = null;
   #request = new AbortController();
   #compared = -1;
@@ -53,6 +64,9 @@ export class SoundView {
     };
     this.#picture = new SoundPicture(picture);
     this.#tags = new TagEditor(events);
+    this.#perhaps = new TagsPerhaps(events);
+    this.#similar.addEventListener("click", () => this.soundId && events.onSimilar(this.soundId, null));
+    this.#moment.addEventListener("click", () => this.soundId && events.onSimilar(this.soundId, this.#heard));
     const close = el("button", { type: "button", class: "plain", aria: { label: "Close the sound's page" } }, "✕");
     close.addEventListener("click", () => events.onClose());
     const local = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
@@ -63,12 +77,14 @@ export class SoundView {
     this.root = el(
       "aside",
       { class: "sound", hidden: true, aria: { label: "Sound" } },
-      el("header", {}, this.#title, this.#state, this.#reveal, close),
+      el("header", {}, this.#title, this.#state, this.#similar, this.#reveal, close),
       this.#facts,
       this.#path,
       this.#picture.root,
+      this.#moment,
       el("h3", {}, "Tags"),
       this.#tags.root,
+      this.#perhaps.root,
       el("h3", {}, "Nearest"),
       this.#nearest,
     );
@@ -86,12 +102,15 @@ export class SoundView {
     this.root.hidden = soundId === null;
     this.#sound = null;
     this.#compared = -1;
+    this.#heard = null;
+    this.#moment.hidden = true;
     if (soundId === null) return;
     try {
       const sound = await api.sound(soundId);
       if (request.signal.aborted) return;
       this.#sound = sound;
       this.#fill(sound);
+      this.#perhaps.ask(sound.sound_id, space, request.signal);
       await Promise.all([this.#draw(sound, request.signal), this.#listNearest(sound, space, request.signal)]);
     } catch (error) {
       if (!request.signal.aborted) this.#events.onError(error);
@@ -99,7 +118,9 @@ export class SoundView {
   }
 
   setTags(soundId: string, tags: readonly string[]): void {
-    if (this.soundId === soundId) this.#tags.show(soundId, tags);
+    if (this.soundId !== soundId) return;
+    this.#tags.show(soundId, tags);
+    this.#perhaps.without(tags);
   }
 
   playhead(soundId: string | null, second: number | null): void {
@@ -114,8 +135,11 @@ export class SoundView {
     if (moment === this.#compared || sound.n_segments < 2) return;
     this.#compared = moment;
     api.alike(sound.sound_id, second, this.#request.signal).then(
-      ({ segments }) => {
+      ({ segments, segment_id }) => {
         if (this.#sound !== sound) return;
+        const here = segments.find((one) => one.segment_id === segment_id);
+        this.#heard = here ? { startS: here.start_s, endS: here.end_s } : null;
+        this.#moment.hidden = !here;
         this.#picture.setSegments(
           segments.map((one) => ({ startS: one.start_s, endS: one.end_s, like: Math.max(0, one.closeness) ** 2 })),
         );
@@ -146,14 +170,34 @@ export class SoundView {
     this.#picture.setSegments(segments.map((one) => ({ startS: one.start_s, endS: one.end_s, like: null })));
   }
 
+  /** List the neighbours in every space; with one space, in that. */
   async #listNearest(sound: api.SoundOut, space: string | null, signal: AbortSignal): Promise<void> {
-    const { hits } = await api.search({ items: [{ sound_id: sound.sound_id }], k: NEIGHBOURS, space }, signal);
-    this.#nearest.replaceChildren(...hits.map((hit) => this.#neighbour(hit)));
+    const spaces = await this.#events.spaces();
+    const items = [{ sound_id: sound.sound_id }];
+    const ask = (name: string | null, k: number) => api.search({ items, k, space: name, further: 0 }, signal).then(({ hits }) => hits);
+    if (spaces.length < 2) {
+      const hits = await ask(space, NEIGHBOURS);
+      this.#nearest.replaceChildren(this.#neighbours(hits));
+      return;
+    }
+    const found = await Promise.allSettled(spaces.map((name) => ask(name, NEIGHBOURS_EACH)));
+    if (signal.aborted) return;
+    const lists = found.map((one, at) => {
+      const list = one.status === "fulfilled" ? this.#neighbours(one.value) : el("p", { class: "dim" }, errorText(one.reason));
+      return el("section", {}, el("h4", {}, spaces[at] ?? ""), list);
+    });
+    this.#nearest.replaceChildren(...lists);
+  }
+
+  #neighbours(hits: readonly api.HitOut[]): HTMLElement {
+    return hits.length ? el("ol", {}, ...hits.map((hit) => this.#neighbour(hit))) : el("p", { class: "dim" }, "No other sound is here.");
   }
 
   #neighbour(hit: api.HitOut): HTMLLIElement {
-    const open = el("button", { type: "button", class: "plain", title: hit.path }, hit.name);
+    const play = el("button", { type: "button", class: "plain", aria: { label: `Play ${hit.name}` } }, "▶");
+    play.addEventListener("click", () => this.#events.onPlay(hit, hit.start_s));
+    const open = el("button", { type: "button", class: "plain name", title: hit.path }, hit.name);
     open.addEventListener("click", () => this.#events.onOpen(hit.sound_id));
-    return el("li", {}, open, el("span", { class: "dim" }, hit.band));
+    return el("li", {}, play, open, el("span", { class: "dim" }, hit.band));
   }
 }

@@ -17,11 +17,13 @@ export function fft(re: Float64Array, im: Float64Array): void {
     [re[i], re[j]] = [re[j] as number, re[i] as number];
     [im[i], im[j]] = [im[j] as number, im[i] as number];
   }
+  const turns = turnsOf(n);
   for (let size = 2; size <= n; size *= 2) {
     const half = size / 2;
     for (let k = 0; k < half; k++) {
-      const angle = (-2 * Math.PI * k) / size;
-      const [c, s] = [Math.cos(angle), Math.sin(angle)];
+      const at = (2 * k * n) / size;
+      const c = turns[at] as number;
+      const s = turns[at + 1] as number;
       for (let i = k; i < n; i += size) {
         const [a, b] = [re[i + half] as number, im[i + half] as number];
         const [x, y] = [a * c - b * s, a * s + b * c];
@@ -32,6 +34,15 @@ export function fft(re: Float64Array, im: Float64Array): void {
       }
     }
   }
+}
+
+const known = new Map<number, Float64Array>();
+
+/** Pairs of cosine and sine of the angles that a transform of length n turns by. */
+function turnsOf(n: number): Float64Array {
+  const turns = known.get(n) ?? Float64Array.from({ length: n }, (_, i) => (i % 2 ? Math.sin : Math.cos)((-2 * Math.PI * (i >> 1)) / n));
+  known.set(n, turns);
+  return turns;
 }
 
 /** The frequency in hertz at a height of the picture: 0 is the bottom, 1 the top. */

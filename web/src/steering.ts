@@ -27,6 +27,7 @@ export class Steering {
   #least = el("input", { type: "range", min: String(OFF), max: "1", step: "0.01" });
   #said = el("output", { class: "numbers" });
   #mix: Mixer;
+  #open = el("button", { type: "button", class: "steer", aria: { expanded: "false" } }, "Steer…");
   #different = el("button", { type: "button", title: "The sounds least like the query, first" }, "Most different");
 
   /** `more` stands among the controls of a query. */
@@ -36,10 +37,15 @@ export class Steering {
     this.#least.addEventListener("input", () => events.onLeast(this.#chosen));
     this.#least.addEventListener("change", () => this.#go({ least: this.#chosen }, true));
     this.#different.addEventListener("click", () => this.#go({ different: !this.#view?.different }, false));
+    this.#open.addEventListener("click", () => {
+      const open = this.root.classList.toggle("open");
+      this.#open.setAttribute("aria-expanded", String(open));
+    });
     this.#mix = new Mixer((mix, again) => this.#go({ mix, space: null }, again));
     this.root = el(
       "div",
       { class: "steering", hidden: true },
+      this.#open,
       el("label", { class: "least" }, "Closeness at least", this.#least),
       this.#said,
       this.#different,

@@ -54,9 +54,6 @@ export class TagEditor {
   }
 
   #change(soundId: string, how: (soundId: string, tags: string[]) => Promise<api.TagsOut>, tags: string[]): void {
-    how(soundId, tags).then((answer) => {
-      this.#events.onTags(soundId, answer.tags);
-      if (soundId === this.#soundId) this.show(soundId, answer.tags);
-    }, this.#events.onError);
+    how(soundId, tags).then((answer) => this.#events.onTags(soundId, answer.tags), this.#events.onError);
   }
 }

@@ -126,7 +126,7 @@ export interface Health {
   version: string;
 }
 
-/** One sound that answers, with its best range. */
+/** One sound that answers, with its best range; bands: in each space that was asked in. */
 export interface HitOut {
   rank: number;
   sound_id: string;
@@ -141,6 +141,7 @@ export interface HitOut {
   distance: number;
   closeness: number;
   band: string;
+  bands: string[];
   further: RangeOut[];
   tags: string[];
   state: string;
@@ -491,6 +492,14 @@ export interface SuggestionsOut {
   rejected: number;
   likely: number;
   suggestions: SuggestionOut[];
+}
+
+/** A tag that a sound may bear: how close the nearest sound that bears it is, and which bear it. */
+export interface TagGuessOut {
+  tag: string;
+  closeness: number;
+  band: string;
+  evidence: EvidenceOut[];
 }
 
 /** Tags to add. */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { fit, fromPixels, pan, toPixels, zoom } from "../src/camera";
 import { boundsOf, isInside, PointGrid, type Spot } from "../src/point-grid";
+import { parsePoints, pointsOf, segmentOf } from "../src/map-points";
+import { spreadOrder } from "../src/points";
 import { fft, hertzAt, spectrogram } from "../src/spectrogram";
 
 /** Numbers in 0 to 1 that are the same in every run. */
@@ -55,6 +57,35 @@ describe("points in the plane", () => {
   it("have bounds", () => {
     expect(boundsOf(Float32Array.from([3, 4, -1, 9]))).toEqual([-1, 4, 3, 9]);
     expect(boundsOf(new Float32Array(0))).toEqual([0, 0, 1, 1]);
+  });
+});
+
+describe("the points of a map", () => {
+  it("are taken apart, named and found again", () => {
+    const ids = ["00112233445566778899aabbccddeeff", "ff000000000000000000000000000001"];
+    const data = new ArrayBuffer(18 * 4 + 16 * 2);
+    new Float32Array(data, 0, 8).set([0, 0, 1, 0, 0, 1, 1, 1]);
+    new Uint32Array(data, 32, 4).set([0, 1, 1, 0]);
+    new Uint32Array(data, 48, 4).set([3, 0, 7, 4]);
+    new Uint16Array(data, 64, 4).set([0, 1, 1, 0]);
+    ids.forEach((id, i) => new Uint8Array(data, 72 + 16 * i, 16).set(id.match(/../g)!.map((byte) => Number.parseInt(byte, 16))));
+    const points = parsePoints(data, 4, 2, "v");
+    expect([0, 1, 2, 3].map((i) => segmentOf(points, i))).toEqual([`${ids[0]}-3`, `${ids[1]}-0`, `${ids[1]}-7`, `${ids[0]}-4`]);
+    expect(pointsOf(points, ids[1]!)).toEqual([1, 2]);
+    expect(pointsOf(points, ids[0]!, 4)).toEqual([3]);
+    expect(pointsOf(points, "ff000000000000000000000000000002")).toEqual([]);
+    expect(Array.from(points.cluster)).toEqual([0, 1, 1, 0]);
+  });
+
+  it("come in an order whose beginning is spread over all", () => {
+    for (const count of [0, 1, 2, 3, 10, 1000, 65_536]) {
+      const order = spreadOrder(count);
+      expect(new Set(order).size).toBe(count);
+      const some = Array.from(order.subarray(0, count / 10), (at) => Math.floor((10 * at) / count));
+      for (let tenth = 0; count >= 1000 && tenth < 10; tenth++) {
+        expect(some.filter((one) => one === tenth).length / some.length).toBeCloseTo(0.1, 1);
+      }
+    }
   });
 });
 

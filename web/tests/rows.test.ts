@@ -9,7 +9,7 @@ function hit(id: string, further: number): HitOut {
   return {
     rank: 1, sound_id: id, segment_id: `${id}-0`, name: id, path: `/x/${id}`, root: "/x", folder: "",
     start_s: 0, end_s: 1, duration_s: 9, distance: 0.1, closeness: 0.9, band: "close",
-    further: ranges, tags: [], state: "present",
+    bands: ["close"], further: ranges, tags: [], state: "present",
   };
 }
 

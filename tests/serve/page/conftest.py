@@ -74,15 +74,24 @@ def profile(browser: Browser) -> Iterator[BrowserContext]:
     opened.close()
 
 
+@pytest.fixture(scope="module")
+def kept(profile: BrowserContext) -> Page:
+    """One page for the tests of a file: going to another address costs a third of a new page."""
+    return profile.new_page()
+
+
 @pytest.fixture
-def context(profile: BrowserContext) -> Iterator[BrowserContext]:
+def context(profile: BrowserContext, kept: Page) -> Iterator[BrowserContext]:
     """A clean profile; whatever its pages complain of or ask elsewhere fails the test."""
     complaints: list[str] = []
     elsewhere: list[str] = []
 
     def on_page(page: Page) -> None:
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("pageerror", on_error)
         page.on("console", on_console)
+
+    def on_error(error: Error) -> None:
+        complaints.append(str(error))
 
     def on_console(message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
@@ -94,11 +103,16 @@ def context(profile: BrowserContext) -> Iterator[BrowserContext]:
 
     profile.on("page", on_page)
     profile.on("request", on_request)
+    on_page(kept)
     yield profile
+    with contextlib.suppress(Error):  # a page of no address has no storage
+        kept.evaluate("localStorage.clear()")
+    kept.unroute_all(behavior="ignoreErrors")
+    kept.remove_listener("console", on_console)
+    kept.remove_listener("pageerror", on_error)
     for page in profile.pages:
-        with contextlib.suppress(Error):  # a page of no address has no storage
-            page.evaluate("localStorage.clear()")
-        page.close()
+        if page is not kept:
+            page.close()
     profile.remove_listener("page", on_page)
     profile.remove_listener("request", on_request)
     profile.clear_cookies()
@@ -109,9 +123,11 @@ def context(profile: BrowserContext) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(context: BrowserContext) -> Page:
-    """An empty page: most tests go to an address of their own."""
-    return context.new_page()
+def page(context: BrowserContext, kept: Page) -> Page:
+    """The page of this file: every test goes to an address of its own."""
+    assert context
+    kept.bring_to_front()
+    return kept
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import Error
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -25,6 +27,17 @@ def inspect(page: Page) -> dict:
     return page.evaluate("soundkin.inspect()")
 
 
+UNTIL = """async ([argument, ms]) => {
+    const end = performance.now() + ms;
+    for (;;) {
+        const given = (%s)(argument);
+        if (given || performance.now() > end) return given;
+        await new Promise((then) => setTimeout(then, 15));
+    }
+}"""
+"""Asks within the page, again and again: a word to the browser for every look costs more than the look."""
+
+
 def until(page: Page, expression: str, argument: object = None) -> Any:
     """Wait until a function of the page gives something true, and return that.
 
@@ -32,9 +45,11 @@ def until(page: Page, expression: str, argument: object = None) -> Any:
     """
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
-        if given := page.evaluate(expression, argument):
-            return given
-        page.wait_for_timeout(20)
+        with contextlib.suppress(Error):  # the page has gone to another address meanwhile
+            if given := page.evaluate(UNTIL % expression, [argument, 2_000]):
+                return given
+            continue
+        page.wait_for_timeout(50)
     pytest.fail(
         f"never came true: {expression} of {argument}; the page says {json.dumps(inspect(page))}"
     )

@@ -56,6 +56,11 @@ def test_groups_are_heard_told_apart_and_exported(
     expect(near.locator(".reason").last).to_contain_text("dB")
     page.keyboard.press("ArrowDown")
     wait(page, "it.duplicate !== null && it.playing?.name === it.duplicate.name")
+    heard = wait(page, "it.duplicate !== null")["duplicate"]["sound_id"]
+    page.keyboard.press("s")
+    wait(page, f"it.view.show === 'list' && it.view.like[0]?.soundId === '{heard}'")
+    page.go_back()
+    expect(groups).to_have_count(2)
     exact.get_by_role("button", name="Play").first.click()
     heard_hz(page, 440)
     page.keyboard.press("Escape")

@@ -45,7 +45,7 @@ def test_an_empty_library_is_filled_from_the_page(context: BrowserContext, tmp_p
         box.press("Enter")
         shows(page, ["n0.wav", "n1.wav", "n2.wav", "n3.wav"])
         expect(page.locator(".progress")).to_contain_text("Indexed My sounds: 5 files · 1 failed")
-        page.locator(".library-button").click()
+        page.get_by_role("button", name="Show which").click()
         panel = page.get_by_role("dialog", name="Library")
         expect(panel).to_contain_text("4 sounds · 4 segments")
         expect(panel.locator(".failures")).to_contain_text("bad.wav")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -128,23 +129,22 @@ def test_tab_goes_through_bar_query_list_and_player(
     assert places == sorted(places), stops
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_and_can_be_read(
-    browser: Browser, base: str, ids: dict[str, str], size: dict, scheme: str
-) -> None:
+def test_it_fits_and_can_be_read(page: Page, base: str, ids: dict[str, str]) -> None:
     """Nothing sticks out sideways, and text has the contrast of WCAG AA on its ground."""
-    context = browser.new_context(viewport=size, color_scheme=scheme)
-    page = context.new_page()
     page.goto(f"{base}/?like={ids['noise_05.flac']}&in=tones")
     page.wait_for_selector(".row")
     page.keyboard.press("ArrowDown")
     wait(page, "it.selected !== null")
     expect(page.get_by_role("region", name="Query")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
-    poor = page.evaluate(CONTRAST)
-    context.close()
-    assert poor == []
+    for scheme, size in itertools.product(("light", "dark"), (WIDE, NARROW)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size(size)
+        expect(page.locator("html")).to_have_attribute("data-theme", scheme)
+        expect(page.locator(".row").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
+        assert page.evaluate(CONTRAST) == [], (scheme, size)
+    page.emulate_media(color_scheme=None)
+    page.set_viewport_size(WIDE)
 
 
 CONTRAST = """(() => {

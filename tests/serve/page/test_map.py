@@ -44,8 +44,7 @@ def made(library: Library) -> int:
 
 
 @pytest.fixture
-def on_map(context: BrowserContext, base: str, made: int) -> Page:
-    page = context.new_page()
+def on_map(page: Page, base: str, made: int) -> Page:
     page.goto(f"{base}/?show=map")
     wait(page, f"it.map.points === {made}")
     until(page, f"() => ({DRAWN})() > {made}")
@@ -77,6 +76,10 @@ def test_resting_on_a_dot_is_hearing_it(on_map: Page, ids: dict[str, str]) -> No
         page.mouse.move(x + 1, y)
         wait(page, f"it.playing?.key === '{segment}' && it.map.hovered === '{segment}'")
         heard_hz(page, hz)
+    page.keyboard.press("s")
+    wait(page, f"it.view.like[0]?.soundId === '{ids['tone_1760.wav']}' && it.view.show === 'map'")
+    page.go_back()
+    wait(page, "it.view.like.length === 0")
     page.mouse.move(5, 300)
     silent(page)
     box = page.locator(".surface").bounding_box()

@@ -46,6 +46,22 @@ def test_words_filter_and_clearing_brings_all_back(page: Page, library: Library)
 
 
 @pytest.mark.usefixtures("home")
+def test_filters_that_are_typed_are_chips(page: Page, library: Library) -> None:
+    """What the server reads as a filter can be taken off by itself; words stay in the box."""
+    page.keyboard.press("/")
+    page.keyboard.type("tones -0440 dur<2")
+    box = page.get_by_role("searchbox")
+    page.get_by_role("button", name="Remove the filter: dur<2").click()
+    expect(box).to_have_value("tones -0440")
+    page.get_by_role("button", name="Remove the filter: -0440").click()
+    expect(box).to_have_value("tones")
+    names = [sound.name for sound in library.sounds("tones")[0]]
+    wait(page, f"it.count === {len(names)}")
+    shows(page, names)
+    expect(page.get_by_role("list", name="Filters")).to_be_hidden()
+
+
+@pytest.mark.usefixtures("home")
 def test_a_folder_becomes_a_filter_that_can_be_removed(page: Page, library: Library) -> None:
     page.get_by_role("button", name="Only the folder noises").first.click()
     names = [sound.name for sound in library.sounds(Scope(folders=("noises",)))[0]]

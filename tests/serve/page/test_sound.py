@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from soundkin import tagging
 from tests.serve.live import EVENT, EVENT_HZ
 from tests.serve.page.driver import drag, heard_hz, inspect, playing, until, wait
 
@@ -80,7 +81,7 @@ def test_it_follows_the_selection_and_closes(page: Page, library: Library, base:
     page.keyboard.press("ArrowDown")
     expect(title).to_have_text("tone_0311.wav")
     nearest = library.search(library.sounds("tone_0311")[0][0].sound_id, k=8)
-    names = page.locator(".nearest button")
+    names = page.locator(".nearest .name")
     expect(names).to_have_text([hit.name for hit in nearest.hits])
     names.nth(1).click()
     expect(title).to_have_text(nearest.hits[1].name)
@@ -105,6 +106,32 @@ def test_tags_are_added_and_removed(
         page.get_by_role("button", name=f"Remove the tag {tag}").click()
         expect(page.get_by_role("button", name=f"Remove the tag {tag}")).to_have_count(0)
     assert library.sound(sound_id).tags == ()
+
+
+def test_tags_of_its_neighbours_are_offered(
+    page: Page, library: Library, ids: dict[str, str], base: str
+) -> None:
+    """Accepted, a tag is on the sound; refused, it is not offered again."""
+    bearers = [ids[name] for name in ("noise_03.flac", "noise_04.flac", "noise_06.flac")]
+    library.tag(bearers, ["hiss", "bright"])
+    try:
+        page.goto(f"{base}/?sound={ids['noise_05.flac']}")
+        offered = page.get_by_role("list", name="Tags it may bear too")
+        expect(offered.get_by_role("listitem")).to_have_count(2)
+        expect(offered.get_by_role("listitem").first).to_contain_text("like noise_0")
+        offered.get_by_role("button", name="Add the tag hiss").click()
+        expect(page.get_by_role("button", name="Remove the tag hiss")).to_be_visible()
+        assert library.sound(ids["noise_05.flac"]).tags == ("hiss",)
+        offered.get_by_role("button", name="Not bright").click()
+        expect(offered).to_be_hidden()
+        page.reload()
+        expect(page.get_by_role("button", name="Remove the tag hiss")).to_be_visible()
+        page.get_by_label("Add a tag").focus()
+        expect(offered).to_be_hidden()
+        assert tagging.tags_for(library, ids["noise_05.flac"]) == ()
+        assert {one.tag for one in tagging.tags_for(library, ids["noise_02.flac"])} >= {"bright"}
+    finally:
+        library.untag([*bearers, ids["noise_05.flac"]], ["hiss", "bright"])
 
 
 def test_a_long_sound_is_looked_at_piece_by_piece(

@@ -95,3 +95,7 @@ def test_where_else_it_sounds_like_here(page: Page, base: str, ids: dict[str, st
     inside = [c for (start, end), c in near.items() if start >= 40 and end <= 42]
     outside = [c for (start, end), c in near.items() if end < 39 or start > 43]
     assert max(inside) < min(outside), "played in the noise"
+    page.get_by_role("button", name="Like this moment").click()
+    (item,) = wait(page, "it.view.like.length === 1")["view"]["like"]
+    assert item["soundId"] == ids["field.flac"]
+    assert (item["startS"], item["endS"]) in near

@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 from playwright.sync_api import expect
 
+from soundkin.facade import Library
 from soundkin.serve import create_app
 from tests.serve.live import serving
 from tests.serve.page.driver import heard_hz, shows, wait
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import BrowserContext, Page
-
-    from soundkin.facade import Library
 
 
 def test_what_one_tab_does_the_other_shows(
@@ -42,6 +41,9 @@ def test_what_one_tab_does_the_other_shows(
         other.get_by_role("button", name="Remove the tag struck").click()
         expect(page.locator(".row .tag")).to_have_count(0)
         assert library.sound(sound_id).tags == ()
+        with Library.open(library.path) as elsewhere:  # another process would do the same
+            elsewhere.tag([sound_id], ["struck"])
+            expect(page.locator(".row .tag")).to_have_text(["struck"])
     finally:
         library.untag([sound_id], ["struck"])
 
