@@ -5,9 +5,10 @@ or just across a plane that passes near the query. A search keeps one queue over
 the most promising leaf next, scores its items by int8 codes, and measures the best of them
 exactly in float64 from the float32 vectors. See ``docs/indexes.md``.
 
-Settings of `build`: `n_trees`; `leaf_size`, the most items in a leaf; `split`, how a plane is laid:
-``"two-means"`` between two means of the items (Annoy's way), ``"random"`` with a random unit
-normal through one of the items (Cochlea's).
+Settings of `build`: `n_trees` (None: 16, beyond 250,000 items 32, beyond half a million 64);
+`leaf_size`, the most items in a leaf; `split`, how a plane is laid: ``"two-means"`` between two
+means of the items (Annoy's way), ``"random"`` with a random unit normal through one of the items
+(Cochlea's).
 
 Effort of `query`: `n_candidates`, items looked at before the search ends (what `tune` found, else 2,500;
 100 more for each k above 10);
@@ -43,12 +44,23 @@ if TYPE_CHECKING:
 
 SPLITS = ("two-means", "random")
 EFFORT = ("n_candidates", "n_measured", "slope", "threshold", "threads")
+TREES_DOUBLE = 250_000
+"""Beyond so many items there are twice as many trees, and again beyond twice as many."""
 WALK_COST = 3.0
 """A candidate found by walking costs as much as so many scanned rows."""
 SLOPE_SAMPLE = 200
 STEEPNESS = 2.5
 """1.7 would make the logistic curve follow the normal one's; a steeper one opens fewer nodes."""
 _EVERYTHING = np.empty(0, np.bool_)
+
+
+def trees_for(n: int) -> int:
+    """Trees for `n` items: more of them keep queries from growing with the depth of each.
+
+    >>> trees_for(200_000), trees_for(300_000), trees_for(2_000_000)
+    (16, 32, 64)
+    """
+    return 16 if n <= TREES_DOUBLE else 32 if n <= 2 * TREES_DOUBLE else 64
 
 
 class ForestIndex:
@@ -83,12 +95,13 @@ class ForestIndex:
         *,
         seed: int = 0,
         space_id: str = "",
-        n_trees: int = 16,
+        n_trees: int | None = None,
         leaf_size: int = 64,
         split: str = "two-means",
         threads: int = 0,
     ) -> ForestIndex:
         """See :func:`soundkin.index.build`; `threads` 0 stands for all cores."""
+        n_trees = trees_for(len(X)) if n_trees is None else n_trees
         if n_trees < 1 or leaf_size < 2 or threads < 0:
             raise InputError(
                 f"n_trees = {n_trees}, leaf_size = {leaf_size}, threads = {threads}",

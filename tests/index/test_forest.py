@@ -227,3 +227,9 @@ def test_duplicates_are_all_found():
     ids, distances = build("forest", D).query(D[:50], 5)
     assert (distances < 1e-6).all()
     assert (np.sort(ids, axis=1) // 5 == np.arange(50)[:, None] // 5).all()
+
+
+def test_more_items_more_trees(monkeypatch):
+    monkeypatch.setattr("soundkin.index.forest.TREES_DOUBLE", 500)
+    counts = [build("forest", uniform(n, 4)).stats()["n_trees"] for n in (500, 501, 1001)]
+    assert counts == [16, 32, 64]
