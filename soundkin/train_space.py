@@ -17,6 +17,8 @@ from soundkin.recipe.assemble import DecomposeModel
 from soundkin.recipe.export import export_space
 from soundkin.recipe.export_swap import export_swap
 from soundkin.recipe.load import load_recipe
+from soundkin.recipe.sounds import open_sounds
+from soundkin.recipe.views import draw_views
 from soundkin.shelf import install
 from soundkin.train import train
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from soundkin.recipe.settings import Recipe
     from soundkin.recipe.state import Row, Training
+    from soundkin.recipe.vector import Draw
     from soundkin.train import Listener
 
 
@@ -89,11 +92,22 @@ def write_spaces(
     """The spaces of a finished training, in its folder: the paths of their settings files."""
     how: dict[str, Any] = {"windows": state.heard, "card": _card(state, recipe, data), "int8": int8}
     if recipe.objective.kind != "autodecompose":
-        return [export_space(state.model, out / f"{recipe.name}.json", **how)]
+        file = out / f"{recipe.name}.json"
+        return [export_space(state.model, file, draw=batches(recipe, out, data), **how)]
     return [
         export_space(state.model, out / f"{recipe.name}-voice.json", part="voice", **how),
         export_space(state.model, out / f"{recipe.name}-content.json", part="content", **how),
     ]
+
+
+def batches(recipe: Recipe, out: Path, data: str | Path | None) -> Draw | None:
+    """What drew the batches of a training in `out`; None for those without a folder of sound."""
+    if recipe.data.source != "folder" or data is None:
+        return None
+    how = recipe.data
+    kept = out / "cache"
+    sounds = open_sounds(data, rate_hz=how.rate_hz, cache=kept, cache_gb=how.cache_gb)
+    return lambda generator: draw_views(recipe, sounds, generator)
 
 
 def _shelve(file: Path, console: Console) -> None:

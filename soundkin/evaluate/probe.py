@@ -295,17 +295,20 @@ def speaker_test(
     repeats: int = 5,
     C: float = 1.0,
     seed: int = 0,
+    heard_as: npt.ArrayLike | None = None,
 ) -> dict[float, Doubles]:
     """Autodecompose's test: macro-F1 on crops from so many labelled seconds per speaker.
 
     `crops` (n, dim): vectors of stretches of `crop_s`, none overlapping; `speakers`, `utterances`
     (n,). Every repeat draws utterances of each speaker until the budget is full; what is left of
     those is not asked about, so that no utterance is on both sides. Speakers with less speech than
-    the budget and one more utterance take no part. Returns budget -> F1 of each repeat (repeats,);
-    budgets that fewer than two speakers can meet are left out.
+    the budget and one more utterance take no part. `heard_as` (n, dim): the same crops as they are
+    asked about, over another microphone say (default: as they were learnt). Returns budget -> F1 of
+    each repeat (repeats,); budgets that fewer than two speakers can meet are left out.
     """
     x, speaker = np.asarray(crops, np.float64), np.asarray(speakers).astype(str)
     utterance = np.asarray(utterances).astype(str)
+    other = x if heard_as is None else np.asarray(heard_as, np.float64)
     found: dict[float, Doubles] = {}
     for budget_s in budgets_s:
         scores = []
@@ -315,7 +318,7 @@ def speaker_test(
             if len(set(speaker[learnt])) < 2:
                 break
             fit = fit_logistic(x[learnt], speaker[learnt], C=C)
-            scores.append(macro_f1(speaker[asked], fit.predict(x[asked])))
+            scores.append(macro_f1(speaker[asked], fit.predict(other[asked])))
         if scores:
             found[float(budget_s)] = np.array(scores)
     return found

@@ -22,10 +22,19 @@ SOUNDKIN = PRESETS.get("soundkin", MelSettings(low_hz=40.0, high_hz=8000.0))
 """Our own settings; without compression: :func:`relative_log` follows."""
 COARSE = replace(SOUNDKIN, hop=250)
 """A frame every 15.6 ms instead of 12.5, 32 to half a second: a fifth less to compute."""
+NOTES = MelSettings(
+    rate_hz=8000, win=2048, hop=500, n_fft=2048, bands=144, low_hz=53.434, high_hz=3520.0,
+    scale="semitones",
+)  # fmt: skip
+"""Six octaves from A1 on in half semitones; frames long enough to tell them apart."""
+BEATS = MelSettings(rate_hz=8000, win=320, hop=160, n_fft=512, bands=24, low_hz=40.0, high_hz=4000.0)
+"""A frame every 20 ms, for windows of seconds."""
 LAYER_PRESETS: dict[str, MelSettings] = {
     **PRESETS,
     "soundkin": SOUNDKIN,
     "soundkin-coarse": COARSE,
+    "soundkin-notes": NOTES,
+    "soundkin-beats": BEATS,
 }
 FLOOR = 1e-5
 """Share of a window's largest mel power that is added before the logarithm: 50 dB below."""
@@ -142,6 +151,22 @@ def relative_log(mel: Tensor, *, floor: float = FLOOR) -> Tensor:
     """
     loudest = mel.amax(dim=(1, 2), keepdim=True).clamp_min(1e-30)
     return 1 + torch.log(mel / loudest + floor) / -math.log(floor)
+
+
+def centred(frames: Tensor, valid_frames: Tensor) -> Tensor:
+    """Every band without its mean over the frames that are sound: same shape, 0 behind them.
+
+    `frames` (n, bands, frames), `valid_frames` (n,). What a microphone, or a throat, does to all of
+    a window alike goes with it.
+
+    Examples
+    --------
+    >>> centred(torch.tensor([[[1.0, 3.0, 9.0]]]), torch.tensor([2]))
+    tensor([[[-1.,  1.,  0.]]])
+    """
+    inside = (torch.arange(frames.shape[2], device=frames.device) < valid_frames[:, None])[:, None]
+    mean = (frames * inside).sum(dim=2, keepdim=True) / valid_frames.clamp_min(1)[:, None, None]
+    return (frames - mean) * inside
 
 
 def compress(mel: Tensor, compression: str) -> Tensor:

@@ -4,6 +4,9 @@
 - :mod:`~soundkin.recipe.load`       TOML -> that value; names what it refuses
 - :mod:`~soundkin.recipe.sounds`     a folder of sound, decoded once into a bounded cache
 - :mod:`~soundkin.recipe.views`      sound -> a batch of views
+- :mod:`~soundkin.recipe.speech`     recordings of speech -> views that share voice or content
+- :mod:`~soundkin.recipe.vector`     what was learnt -> what is searched
+- :mod:`~soundkin.recipe.kin`        the directions that tell kin from strangers
 - :mod:`~soundkin.recipe.assemble`   settings -> network and loss
 - :mod:`~soundkin.recipe.monitor`    is it learning, or collapsing?
 - :mod:`~soundkin.recipe.export`     a trained network -> a space: ONNX graph and settings

@@ -19,11 +19,13 @@ from soundkin.augment.spectrogram import (
     rotate_time,
     stretch_frequency,
 )
+from soundkin.encoder.beatnet import BeatNet
 from soundkin.encoder.cochlea import CochleaNet
 from soundkin.encoder.convnet import ConvNet, projection_head, sounding_frames
+from soundkin.encoder.pitchnet import PitchNet
 from soundkin.encoder.resnet import ResNet18
 from soundkin.encoder.sequence import SequenceDecoder, SequenceEncoder
-from soundkin.frontend.layers import MelFrames, MorletFrames
+from soundkin.frontend.layers import MelFrames, MorletFrames, centred
 from soundkin.objective.align_uniform import align_uniform_loss
 from soundkin.objective.autodecompose import decompose_loss
 from soundkin.objective.barlow_twins import barlow_twins_loss
@@ -60,20 +62,40 @@ class PairModel(nn.Module):
 
     def embed(self, samples: Tensor) -> Tensor:
         """Waveforms (n, window) -> embeddings (n, dim)."""
-        frames = self.frames(samples)
+        return self.embed_frames(self.frames(samples))
+
+    def embed_frames(self, frames: Tensor) -> Tensor:
+        """Frames (n, bands, frames) -> embeddings (n, dim)."""
         embedding: Tensor
         if isinstance(self.encoder, ConvNet) and self.recipe.frontend.relative:
-            embedding = self.encoder(frames, sounding_frames(frames))
+            valid = sounding_frames(frames)
+            if self.recipe.frontend.centred:
+                frames = centred(frames, valid)
+            embedding = self.encoder(frames, valid)
         else:
             embedding = self.encoder(frames)
         return embedding
 
-    def loss(self, views: Views, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002 - both models are called alike
+    def loss(self, views: Views, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
         """The loss of a batch, and both views' embeddings (n, dim)."""
-        x, y = self.embed(torch.cat([views.a, views.b])).chunk(2)
+        frames = self.frames(torch.cat([views.a, views.b]))
+        if self.recipe.scramble.share:
+            frames = self._estranged(frames, generator)
+        x, y = self.embed_frames(frames).chunk(2)
         a, b = self.head(torch.cat([x, y])).chunk(2)
-        loss = pair_loss(a, b, views.mixed, self.recipe.objective)
+        how = self.recipe.objective
+        group = self.recipe.data.moments if how.within else 0
+        loss = pair_loss(a, b, views.mixed, how, group=group)
         return loss, x.detach(), y.detach()
+
+    def _estranged(self, frames: Tensor, generator: Generator) -> Tensor:
+        """Some rows without what the kin do not share: Autodecompose's deformations."""
+        how = self.recipe.scramble
+        change = without_content if self.recipe.data.kin == "voice" else without_voice
+        on = torch.rand(len(frames), generator=generator) < how.share
+        frames = frames.clone()
+        frames[on.to(frames.device)] = change(frames[on.to(frames.device)], how, generator)
+        return frames
 
 
 class DecomposeModel(nn.Module):
@@ -127,8 +149,14 @@ def build_frontend(recipe: Recipe) -> nn.Module:
     return MelFrames(how.preset, relative=how.relative, learnable=how.learnable)
 
 
-def build_encoder(how: Encoder, *, bands: int = 64) -> ResNet18 | ConvNet | CochleaNet:
+def build_encoder(
+    how: Encoder, *, bands: int = 64
+) -> ResNet18 | ConvNet | CochleaNet | PitchNet | BeatNet:
     """Frames -> embeddings, for the recipes of pairs."""
+    if how.kind == "pitch":
+        return PitchNet(bands, how.width, how.folded)
+    if how.kind == "beat":
+        return BeatNet(bands, dim=how.dim or 128)
     if how.kind == "resnet":
         return ResNet18(how.dim or 512, how.width)
     if how.kind == "cochlea":
@@ -137,13 +165,16 @@ def build_encoder(how: Encoder, *, bands: int = 64) -> ResNet18 | ConvNet | Coch
     return ConvNet(how.widths, bands=bands, dim=dim, taps=taps, fixed=how.fixed)
 
 
-def pair_loss(x: Tensor, y: Tensor, mixed: Tensor, how: Objective) -> Tensor:
-    """The objective on two views (n, dim): a scalar; `mixed` as in Views, for the triplets."""
+def pair_loss(x: Tensor, y: Tensor, mixed: Tensor, how: Objective, *, group: int = 0) -> Tensor:
+    """The objective on two views (n, dim): a scalar.
+
+    `mixed` as in Views, for the triplets; `group` of rows that nt-xent tells apart (0: all).
+    """
     if how.kind == "align-uniform":
         weights = {"align_weight": how.align_weight, "uniform_weight": how.uniform_weight}
         return align_uniform_loss(x, y, **weights)
     if how.kind == "nt-xent":
-        return nt_xent_loss(x, y, temperature=how.temperature)
+        return nt_xent_loss(x, y, temperature=how.temperature, group=group)
     if how.kind == "vicreg":
         return vicreg_loss(x, y)
     if how.kind == "barlow-twins":

@@ -14,7 +14,7 @@ import logging
 import warnings
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +24,13 @@ from torch.nn.functional import normalize
 
 from soundkin.encoder.convnet import ConvNet, folded
 from soundkin.errors import SpaceError
-from soundkin.frontend.layers import MelFrames, compress, relative_log
+from soundkin.frontend.layers import MelFrames, centred, compress, relative_log
 from soundkin.recipe.assemble import DecomposeModel, PairModel, cut_frames
 from soundkin.recipe.quantise import quantise
 from soundkin.recipe.vector import fit_vector
+
+if TYPE_CHECKING:
+    from soundkin.recipe.vector import Draw
 
 BATCH = 16
 """Rows that the graph takes at a time."""
@@ -46,7 +49,12 @@ class FrameHead(nn.Module):
     """
 
     def __init__(
-        self, model: PairModel | DecomposeModel, layer: MelFrames, part: Part, level: float
+        self,
+        model: PairModel | DecomposeModel,
+        layer: MelFrames,
+        part: Part,
+        level: float,
+        draw: Draw | None = None,
     ) -> None:
         super().__init__()
         self.encoder: nn.Module = (
@@ -58,7 +66,8 @@ class FrameHead(nn.Module):
             self.encoder = folded(self.encoder)
         self.vector = None
         if isinstance(model, PairModel) and model.recipe.vector.dims:
-            self.vector = fit_vector(model)
+            self.vector = fit_vector(model, draw)
+        self.centred = model.recipe.frontend.centred
         self.relative, self.compression = layer.relative, layer.settings.compression
         self.frames = model.recipe.frontend.frames
         self.level = level
@@ -71,6 +80,8 @@ class FrameHead(nn.Module):
         embedding: Tensor
         if isinstance(self.encoder, ConvNet):
             heard = valid.clamp(max=frames.shape[2])
+            if self.centred:
+                frames = centred(frames, heard)
             embedding = self.encoder(frames, heard)
             if self.vector is not None:
                 embedding = self.vector(embedding, frames, heard)
@@ -112,19 +123,21 @@ def export_space(
     part: Part = "voice",
     card: dict[str, Any] | None = None,
     int8: bool = False,
+    draw: Draw | None = None,
 ) -> Path:
     """Write a space: settings in `file` (NAME.json) and the graph beside it (NAME.onnx).
 
     `windows` (n, window): sound it was trained on; it sets the level and proves that graph and
     torch agree to 1e-4. `part`: which of Autodecompose's encoders; `card`: what to tell
     of it. `int8`: the network in 8 bits where that is harmless
-    (:func:`soundkin.recipe.quantise.quantise`); the card says what came of it. Raises SpaceError
-    when graph and torch do not agree.
+    (:func:`soundkin.recipe.quantise.quantise`); the card says what came of it. `draw`: what makes the
+    recipe's batches, where its sound lies in a folder and its vector is fitted to it. Raises
+    SpaceError when graph and torch do not agree.
     """
     file, recipe = Path(file), model.recipe
     model = model.cpu().eval()
     windows = windows[:MOST].cpu().repeat(-(-2 * BATCH // len(windows)), 1)
-    raw, head, frontend = _head(model, windows, part)
+    raw, head, frontend = _head(model, windows, part, draw)
     valid = torch.full((BATCH,), raw.shape[1])
     valid[1::2] = raw.shape[1] // 2
     graph = graph_of(head, {"rows": raw[:BATCH], "valid": valid})
@@ -158,7 +171,7 @@ def export_space(
 
 
 def _head(
-    model: PairModel | DecomposeModel, windows: Tensor, part: Part
+    model: PairModel | DecomposeModel, windows: Tensor, part: Part, draw: Draw | None
 ) -> tuple[Tensor, nn.Module, dict[str, Any]]:
     """What the graph is fed with, the graph as a module, and the settings of the front-end."""
     layer = model.frontend
@@ -173,7 +186,7 @@ def _head(
     with torch.no_grad():
         mel = MelFrames(plain)(windows)
     level = float(mel.amax(dim=(1, 2)).median())
-    head = FrameHead(model, layer, part, level).eval()
+    head = FrameHead(model, layer, part, level, draw).eval()
     return mel.transpose(1, 2).contiguous(), head, dataclasses.asdict(plain)
 
 

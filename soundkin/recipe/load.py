@@ -147,10 +147,19 @@ def _check(recipe: Recipe) -> None:
     _within("data.spare_s", data.spare_s, 0, 10)
     _within("data.layers", data.layers, 0, 1)
     _within("data.shorten", data.shorten, 0, 1)
+    _within("data.instruments", data.instruments, 0, 1)
+    _within("data.moments", data.moments, 1, run.batch)
+    _within("data.speeds", data.speeds[0], 0.5, data.speeds[1])
+    _within("data.speeds", data.speeds[1], data.speeds[0], 2)
+    _within("data.drawn", data.drawn, 0, 1)
+    _within("scramble.share", recipe.scramble.share, 0, 1)
     _within("vector.dims", recipe.vector.dims, 0, 4096)
+    _within("vector.ridge", recipe.vector.ridge, 1e-6, 1e6)
     _within("data.rate_hz", data.rate_hz, 1000, 192_000)
     _within("data.window", data.window, 400, 1e7)
     _within("deform.probability", deform.probability, 0, 1)
+    _within("deform.speed_semitones", deform.speed_semitones[0], -24, deform.speed_semitones[1])
+    _within("deform.speed_semitones", deform.speed_semitones[1], deform.speed_semitones[0], 24)
     _within("deform.stretch", deform.stretch[0], 0.2, deform.stretch[1])
     _within("deform.stretch", deform.stretch[1], deform.stretch[0], 5)
     for tap in recipe.encoder.taps:
@@ -160,7 +169,8 @@ def _check(recipe: Recipe) -> None:
     _within("run.log_steps", run.log_steps, 1, 1e9)
     _within("optimiser.lr", optimiser.lr, 0, 1e3)
     _within("optimiser.ema", optimiser.ema, 0, 0.999999)
-    if recipe.vector.dims and (data.source, recipe.encoder.kind) != ("synth", "convnet"):
+    source = data.source if recipe.vector.fit == "principal" else "synth"
+    if recipe.vector.dims and (source, recipe.encoder.kind) != ("synth", "convnet"):
         found = f"vector.dims with data.source {data.source!r}, encoder {recipe.encoder.kind!r}"
         raise InputError(found, "'synth' and 'convnet'", "set vector.dims=0")
     sequence = recipe.encoder.kind == "sequence"

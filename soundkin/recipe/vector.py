@@ -1,8 +1,8 @@
 """What was learnt -> what is searched: a linear map behind the network, fitted on drawn sound.
 
 Embedding, and statistics of the frames beside it if the recipe wants them, each brought to length
-one; then the principal components over sound drawn from the recipe's own synthesizer, large ones
-held down. No recording is looked at.
+one; then, over sound that the recipe itself draws, the principal components, large ones held down,
+or the directions that tell kin from strangers (:mod:`soundkin.recipe.kin`).
 """
 
 from __future__ import annotations
@@ -14,13 +14,22 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import normalize
 
 from soundkin.encoder.convnet import frame_statistics, sounding_frames
+from soundkin.frontend.layers import centred
+from soundkin.recipe.kin import Scatter, scatter_of, telling
 from soundkin.recipe.views import draw_views
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soundkin.recipe.assemble import PairModel
+    from soundkin.recipe.views import Views
+
+    Draw = Callable[[Generator], Views]
 
 WINDOWS = 2048
 """Drawn for the components."""
+PAIRS = 4096
+"""Drawn to tell kin from strangers."""
 LEAST = 1e-3
 """Share of the mean variance that is added to each before it is held down."""
 
@@ -54,20 +63,52 @@ def joined(embedding: Tensor, frames: Tensor, valid: Tensor, weight: float) -> T
 
 
 @torch.no_grad()
-def fit_vector(model: PairModel) -> Vector:
-    """The map of a trained model, from sound that its recipe draws with a seed of its own."""
+def fit_vector(model: PairModel, draw: Draw | None = None) -> Vector:
+    """The map of a trained model, from sound that its recipe draws with a seed of its own.
+
+    `draw` makes the batches, for recipes whose sound lies in a folder.
+    """
     recipe = model.recipe
+    how = recipe.vector
+    draws = draw or (lambda generator: draw_views(recipe, None, generator))
+    if how.fit == "kin":
+        found = scatter(model, draws)
+        content = recipe.data.kin == "content"
+        matrix = telling(found, how.dims, whiten=how.whiten, ridge=how.ridge, content=content)
+        mean, turned = (torch.from_numpy(x).float() for x in (found.mean, matrix))
+        return Vector(how.statistics, mean, turned.contiguous())
+    generator = Generator().manual_seed(recipe.run.seed + 2)
+    rows: list[Tensor] = []
+    while sum(len(part) for part in rows) < WINDOWS:
+        rows.append(heard(model, draws(generator).a))
+    return Vector(how.statistics, *principal(torch.cat(rows), how.dims, how.whiten))
+
+
+def scatter(model: PairModel, draw: Draw) -> Scatter:
+    """How the features of kin and of strangers lie, over pairs drawn with the recipe's own seed."""
+    generator = Generator().manual_seed(model.recipe.run.seed + 2)
+    both: tuple[list[Tensor], list[Tensor]] = ([], [])
+    while sum(len(part) for part in both[0]) < PAIRS:
+        views = draw(generator)
+        for rows, samples in zip(both, (views.a, views.b), strict=True):
+            rows.append(heard(model, samples))
+    a, b = (torch.cat(rows).double().numpy() for rows in both)
+    return scatter_of(a, b, model.recipe.data.moments)
+
+
+@torch.no_grad()
+def heard(model: PairModel, samples: Tensor) -> Tensor:
+    """What the map is given, of waveforms (n, window): (n, m)."""
     model.eval()
-    draws = Generator().manual_seed(recipe.run.seed + 2)
     found: list[Tensor] = []
-    while sum(len(part) for part in found) < WINDOWS:
-        for part in torch.split(draw_views(recipe, None, draws).a, 64):
-            frames = model.frames(part)
-            valid = sounding_frames(frames)
-            embedding = model.encoder(frames, valid)
-            found.append(joined(embedding, frames, valid, recipe.vector.statistics))
-    mean, matrix = principal(torch.cat(found), recipe.vector.dims, recipe.vector.whiten)
-    return Vector(recipe.vector.statistics, mean, matrix)
+    for part in torch.split(samples, 64):
+        frames = model.frames(part)
+        valid = sounding_frames(frames)
+        if model.recipe.frontend.centred:
+            frames = centred(frames, valid)
+        embedding = model.encoder(frames, valid)
+        found.append(joined(embedding, frames, valid, model.recipe.vector.statistics))
+    return torch.cat(found)
 
 
 def principal(x: Tensor, dims: int, whiten: float) -> tuple[Tensor, Tensor]:

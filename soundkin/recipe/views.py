@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Generator, Tensor
 
-from soundkin.augment.stretch import pitch_shift, time_stretch
+from soundkin.augment.stretch import pitch_shift, read_faster, time_stretch
 from soundkin.augment.waveform import (
     add_noise,
     band_limit,
@@ -24,7 +24,9 @@ from soundkin.augment.waveform import (
     reverb,
     room,
 )
+from soundkin.synth.beats import beat_pairs
 from soundkin.synth.doppelganger import pairs
+from soundkin.synth.notes import note_pairs
 from soundkin.synth.parameters import GROUPS
 from soundkin.synth.patches import make_patch
 
@@ -55,19 +57,42 @@ class Views:
 def draw_views(recipe: Recipe, sounds: Sounds | None, generator: Generator) -> Views:
     """One batch of pairs: from the synthesizer, or from windows of `sounds`."""
     n = recipe.run.batch
+    if recipe.data.source in {"notes", "beats"}:
+        return music_views(recipe, n, generator)
     if sounds is None:
         return synth_views(recipe, n, generator)
+    if recipe.data.kin:
+        from soundkin.recipe.speech import speech_views  # noqa: PLC0415 - it builds on this file
+
+        return speech_views(recipe, sounds, n, generator)
     return folder_views(recipe, sounds, n, generator)
+
+
+def music_views(recipe: Recipe, n: int, generator: Generator) -> Views:
+    """The same notes, or the same pattern, on other instruments; both deformed."""
+    data = recipe.data
+    rate, samples = data.rate_hz, data.window
+    if data.source == "beats":
+        both = beat_pairs(n, rate_hz=rate, samples=samples, generator=generator)
+    else:
+        both = note_pairs(n, rate_hz=rate, samples=samples, kept="notes", generator=generator)
+    a, b = (deform(view, recipe.deform, rate, generator) for view in both)
+    return Views(a, b, torch.full((n,), -1))
 
 
 def synth_views(recipe: Recipe, n: int, generator: Generator) -> Views:
     """Doppelgängers: both views rendered, both deformed when the recipe says so."""
     data = recipe.data
     names = data.patches or (data.patch,)
-    shares = [n * (k + 1) // len(names) - n * k // len(names) for k in range(len(names))]
+    drawn = n - round(n * data.instruments)
+    shares = [drawn * (k + 1) // len(names) - drawn * k // len(names) for k in range(len(names))]
     made = [_rendered(data, name, k, generator) for name, k in zip(names, shares, strict=True) if k]
+    if data.instruments:
+        made = [_instruments(data, round(n * data.instruments), generator), *made]
     order = torch.randperm(n, generator=generator) if len(made) > 1 else torch.arange(n)
     both = [torch.cat(views)[order] for views in zip(*made, strict=True)]
+    if recipe.deform.speed_semitones != (0, 0):
+        both[1] = _speeded(both[1], recipe.deform, generator)
     if data.spare_s:
         both = [_anywhere(view, data.window, generator) for view in both]
     if data.layers:
@@ -90,6 +115,23 @@ def _rendered(data: Data, name: str, n: int, generator: Generator) -> tuple[Tens
         delta = (delta * _shares(patch, data.shares)).clamp(max=1.0)
     made = pairs(patch, n, delta=delta, prior=data.prior, generator=generator)
     return made.a, made.b
+
+
+def _instruments(data: Data, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Both views of n pairs of one instrument with other notes: (n, samples) each."""
+    rate = data.rate_hz
+    samples = math.ceil((data.window / rate + data.spare_s) * rate)
+    return note_pairs(n, rate_hz=rate, samples=samples, kept="instrument", generator=generator)
+
+
+def _speeded(x: Tensor, how: Deform, generator: Generator) -> Tensor:
+    """Some rows faster or slower, pitch and all, by semitones: same shape, silence behind."""
+    low, high = how.speed_semitones
+    on = torch.rand(len(x), generator=generator) < how.probability
+    by = low + (high - low) * torch.rand(len(x), generator=generator)
+    changed = x.clone()
+    changed[on] = read_faster(x[on], torch.exp2(by[on] / 12), x.shape[1])
+    return changed
 
 
 def _shares(patch: Patch, shares: tuple[float, float, float]) -> Tensor:
@@ -225,8 +267,15 @@ def _pitch(x: Tensor, draws: _Draws) -> Tensor:
 def _equalise(x: Tensor, draws: _Draws) -> Tensor:
     knobs = torch.stack([draws.evenly(draws.how.equaliser_db) for _ in range(KNOBS)], dim=1)
     on = draws.on()
+    return _where(on, x, lambda rows: equalise(rows, knobs[on], rate_hz=draws.rate_hz))
+
+
+def _where(on: Tensor, x: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """Change the rows that are on (n,) and leave the others: (n, samples) -> same."""
+    if not bool(on.any()):
+        return x
     changed = x.clone()
-    changed[on] = equalise(x[on], knobs[on], rate_hz=draws.rate_hz)
+    changed[on] = change(x[on])
     return changed
 
 
@@ -237,13 +286,15 @@ def _high_pass(x: Tensor, draws: _Draws) -> Tensor:
 
 def _low_pass(x: Tensor, draws: _Draws) -> Tensor:
     corner = draws.strengths(draws.how.low_pass_hz, math.inf)
-    return band_limit(x, rate_hz=draws.rate_hz, low_pass_hz=corner)
+    on, rate = corner.isfinite(), draws.rate_hz
+    return _where(on, x, lambda rows: band_limit(rows, rate_hz=rate, low_pass_hz=corner[on]))
 
 
 def _reverb(x: Tensor, draws: _Draws) -> Tensor:
-    seconds = draws.evenly(draws.how.reverberation_s)
-    impulse = room(draws.n, seconds, rate_hz=draws.rate_hz, generator=draws.generator)
-    return reverb(x, impulse, 0.5 * draws.on())
+    seconds, on = draws.evenly(draws.how.reverberation_s), draws.on()
+    n, rate, generator = int(on.sum()), draws.rate_hz, draws.generator
+    impulse = room(n, seconds[on], rate_hz=rate, generator=generator)
+    return _where(on, x, lambda rows: reverb(rows, impulse, 0.5))
 
 
 def _shift(x: Tensor, draws: _Draws) -> Tensor:

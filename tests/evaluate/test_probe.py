@@ -203,6 +203,11 @@ def test_more_labelled_seconds_read_more_and_no_utterance_is_on_both_sides(monke
     rows = probe.split_budget(who, said, 7, np.random.default_rng(0))
     assert not set(said[rows[0]]) & set(said[rows[1]])
     assert np.bincount(who[rows[0]].astype(int)).tolist() == [7] * 4
+    elsewhere = crops + 5 * np.random.default_rng(3).standard_normal(crops.shape)
+    heard = speaker_test(crops, who, said, budgets_s=(30.72,), repeats=4, heard_as=elsewhere)
+    assert heard[30.72].mean() < scores[30.72].mean()
+    same = speaker_test(crops, who, said, budgets_s=(30.72,), repeats=4, heard_as=crops)
+    np.testing.assert_array_equal(same[30.72], scores[30.72])
     again = speaker_test(crops, who, said, budgets_s=(3.072, 30.72), repeats=4)
     np.testing.assert_array_equal(again[3.072], scores[3.072])
 

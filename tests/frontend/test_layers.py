@@ -19,6 +19,7 @@ from soundkin.frontend.layers import (
     LAYER_PRESETS,
     MelFrames,
     MorletFrames,
+    centred,
     compress,
     relative_log,
 )
@@ -127,6 +128,16 @@ def test_frozen_has_no_parameters_and_learnable_one():
         learning(samples).sum().backward()
         assert parameter.grad.abs().max() > 0
         torch.testing.assert_close(frozen(samples), learning(samples))
+
+
+def test_centred_bands_have_no_mean_over_the_sound_and_nothing_behind_it():
+    frames = np.random.default_rng(0).uniform(0, 1, (3, 4, 9)).astype(np.float32)
+    valid = [9, 5, 1]
+    ours = centred(torch.from_numpy(frames), torch.tensor(valid)).numpy()
+    for row, plain, n in zip(ours, frames, valid, strict=True):
+        expected = plain[:, :n] - plain[:, :n].mean(axis=1)[:, None]
+        np.testing.assert_allclose(row[:, :n], expected, atol=1e-6)
+        assert (row[:, n:] == 0).all()
 
 
 def test_morlet_frames_against_numpy_correlation():

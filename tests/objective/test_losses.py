@@ -125,6 +125,17 @@ def test_uniformity_falls_as_rows_spread():
     assert uniformity(far) < uniformity(near) < 0
 
 
+def test_nt_xent_in_groups_is_the_mean_of_each_groups_own():
+    x, y = (torch.randn(6, 4, generator=torch.Generator().manual_seed(k)) for k in (0, 1))
+    for group in (2, 3):
+        parts = zip(x.split(group), y.split(group), strict=True)
+        own = [references.nt_xent(a.tolist(), b.tolist(), 0.2) for a, b in parts]
+        found = nt_xent_loss(x, y, temperature=0.2, group=group).item()
+        assert found == pytest.approx(sum(own) / len(own), rel=1e-5)
+    whole = nt_xent_loss(x, y, temperature=0.2)
+    assert nt_xent_loss(x, y, temperature=0.2, group=6).item() == pytest.approx(whole.item())
+
+
 def test_nt_xent_of_unrelated_views_is_the_log_of_the_choice():
     everywhere = torch.ones(10, 4)
     assert nt_xent_loss(everywhere, everywhere).item() == pytest.approx(math.log(19), rel=1e-5)

@@ -12,13 +12,18 @@ from soundkin.recipe.load import as_tables, load_recipe, recipe_from, recipe_nam
 NAMES = {
     "autodecompose",
     "cochlea",
+    "content",
     "doppelganger",
     "doppelganger-fast",
     "music",
     "music-equaliser",
     "music-pitch",
     "music-tempo",
+    "rhythm",
     "sound",
+    "timbre",
+    "tonal",
+    "voice",
 }
 
 
