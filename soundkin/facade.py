@@ -163,16 +163,24 @@ class Library:
         timeout_s: float = 60.0,
         on_progress: Callable[[Progress], None] | None = None,
         stop: Callable[[], bool] | None = None,
+        cluster: str | None = None,
     ) -> IndexReport:
         """Bring the library up to date with a folder; see `soundkin.library.ingest.index_folder`.
 
         spaces: names or .json files, all heard in one pass; a library keeps listening in its own beside
         them. Without any: its own, or for a new one what :data:`soundkin.chosen.DEFAULT_SPACE` says.
+        cluster: a Ray cluster that hears the files, "auto" or ray://host:port; see `soundkin.cluster`.
         """
         heard_in = self.sources(spaces)
+        path = os.path.expanduser(os.fspath(folder))
+        hearers = None
+        if cluster is not None:
+            from soundkin.cluster import hearing
+
+            hearers = hearing(cluster, path)
         report = index_folder(
             self._store,
-            os.path.expanduser(os.fspath(folder)),
+            path,
             spaces=heard_in,
             jobs=jobs,
             retry_failed=retry_failed,
@@ -180,6 +188,7 @@ class Library:
             timeout_s=timeout_s,
             on_progress=on_progress,
             stop=stop,
+            hearers=hearers,
         )
         self._catalogue.touch()
         if not dry_run and not report.stopped:

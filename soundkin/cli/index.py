@@ -69,6 +69,15 @@ def index_command(
             show_default=False,
         ),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            help="Hear on a Ray cluster: auto (this machine's, else one for this run) or ray://head:10001.",
+            metavar="ADDRESS",
+            show_default=False,
+        ),
+    ] = None,
     source: Sources = None,
     keep: Keep = "audio",
     into: Into = None,
@@ -90,6 +99,12 @@ def index_command(
             "folders: a bucket does not tell when something changes",
             "run the command again now and then; what is known costs one list",
         )
+    if cluster is not None and (watch or source):
+        raise InputError(
+            f"--cluster with {'--watch' if watch else '--source'}",
+            "folders that every machine of the cluster sees, or addresses in a bucket",
+            "run the command again now and then; what is known costs one list",
+        )
     named = [name for text in space or [] for name in _names(text)]
     with Library.open(library) as opened, stoppable() as stopped:
 
@@ -104,6 +119,7 @@ def index_command(
                     timeout_s=timeout_s,
                     on_progress=show,
                     stop=stopped.is_set,
+                    cluster=cluster,
                 )
 
         for folder in folders:

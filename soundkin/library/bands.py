@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from soundkin.library.store import Store
-    from soundkin.library.workers import Workers
+    from soundkin.library.workers import Hearers
 
 SAMPLE = 4_000
 """Sounds whose vectors are compared."""
@@ -37,7 +37,7 @@ SHORTEST_COPIED_S = 0.1
 def measure_borders(
     store: Store,
     space_ids: Sequence[str],
-    workers: Workers,
+    workers: Hearers,
     *,
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -69,7 +69,7 @@ def _copies_of(
     store: Store,
     sounds: Sequence[str],
     space_ids: Sequence[str],
-    workers: Workers,
+    workers: Hearers,
     stop: Callable[[], bool],
 ) -> dict[str, list[float]]:
     """Return distances of deformed copies of `COPIES_OF` of these sounds, or of as many as open."""

@@ -23,14 +23,17 @@ from soundkin.library.roots import Claim, claimed, find
 from soundkin.library.rows import ledger_rows, place_rows, write_sounds, write_vectors
 from soundkin.library.scan import GONE, PRESENT, Entry, Plan, display, is_below, reconcile, scan
 from soundkin.library.store import FRAGMENTS, Store, at_paths, quote
-from soundkin.library.workers import Heard, Job, Outcome, Workers
+from soundkin.library.workers import Heard, Hearers, Job, Outcome, Workers
 from soundkin.space import load_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from soundkin.library.scan import Knowledge, Listing
+
+    Hearing = Callable[[int | None, tuple[str, ...], float], AbstractContextManager[Hearers]]
 
 __all__ = ["IndexReport", "Progress", "index_folder", "write_sounds"]
 
@@ -78,11 +81,13 @@ def index_folder(
     timeout_s: float = 60.0,
     on_progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    hearers: Hearing | None = None,
 ) -> IndexReport:
     """Bring the library up to date with a folder; return what was found and done.
 
     spaces: names for `load_space`; known sounds without vectors in one of them get them too. jobs: worker
-    processes, by default one a core. stop: asked between files; when it says yes the run commits what it
+    processes, by default one a core. hearers: what hears instead of processes of this machine, made of
+    `jobs`, the spaces and `timeout_s`. stop: asked between files; when it says yes the run commits what it
     has and ends. dry_run: report what would be done and write nothing.
     Raises `NotFound`, `InputError`, `Offline` (an empty folder where sounds are known: an unmounted
     drive), `LibraryBusy`, `StorageError`, `UnknownSpace`.
@@ -100,8 +105,6 @@ def index_folder(
             below=claim.below,
             spaces=tuple(spaces),
             space_ids=space_ids,
-            jobs=jobs or len(os.sched_getaffinity(0)),
-            timeout_s=timeout_s,
             on_progress=on_progress or (lambda _: None),
             stop=stop or (lambda: False),
         )
@@ -109,8 +112,16 @@ def index_folder(
     if dry_run:
         known = find(store.read("roots").to_pylist(), path)
         return run(known or Claim("", path)).rehearse(retry_failed=retry_failed)
-    with claimed(store, path) as claim:
-        return run(claim).perform(retry_failed=retry_failed)
+    with (
+        (hearers or _here)(jobs, tuple(spaces), timeout_s) as workers,
+        claimed(store, path) as claim,
+    ):
+        return run(claim).perform(workers, retry_failed=retry_failed)
+
+
+def _here(jobs: int | None, spaces: tuple[str, ...], timeout_s: float) -> Workers:
+    """Return processes of this machine, one a core unless said; they start when first needed."""
+    return Workers(jobs or len(os.sched_getaffinity(0)), spaces, timeout_s=timeout_s)
 
 
 def _checked(folder: Path | str | bytes) -> bytes:
@@ -145,8 +156,6 @@ class _Run:
     below: bytes
     spaces: tuple[str, ...]
     space_ids: tuple[str, ...]
-    jobs: int
-    timeout_s: float
     on_progress: Callable[[Progress], None]
     stop: Callable[[], bool]
     report: IndexReport = field(default_factory=IndexReport)
@@ -172,24 +181,23 @@ class _Run:
         self.report.elapsed_s = time.monotonic() - self.started
         return self.report
 
-    def perform(self, *, retry_failed: bool) -> IndexReport:
+    def perform(self, workers: Hearers, *, retry_failed: bool) -> IndexReport:
         """Do the run."""
         report = self.report
         total = 0
-        with Workers(self.jobs, self.spaces, timeout_s=self.timeout_s) as workers:
-            try:
-                remember(self.store, self.spaces, self.space_ids)
-                listing = self._listing()
-                plan = self._plan(listing, retry_failed=retry_failed)
-                self._settle(plan, listing)
-                total = len(plan.decode)
-                self._hear(plan, workers)
-            except (_Stopped, KeyboardInterrupt):
-                report.stopped = True
-            self._commit()
-            self.store.compact(fragments=FRAGMENTS)
-            if not report.stopped:
-                measure_borders(self.store, self.space_ids, workers, stop=self.stop)
+        try:
+            remember(self.store, self.spaces, self.space_ids)
+            listing = self._listing()
+            plan = self._plan(listing, retry_failed=retry_failed)
+            self._settle(plan, listing)
+            total = len(plan.decode)
+            self._hear(plan, workers)
+        except (_Stopped, KeyboardInterrupt):
+            report.stopped = True
+        self._commit()
+        self.store.compact(fragments=FRAGMENTS)
+        if not report.stopped:
+            measure_borders(self.store, self.space_ids, workers, stop=self.stop)
         report.elapsed_s = time.monotonic() - self.started
         self._tell("finish", report.decoded, total)
         return report
@@ -288,13 +296,13 @@ class _Run:
         assert self.known is not None  # noqa: S101 - `_plan` comes first
         return self.known
 
-    def _hear(self, plan: Plan, workers: Workers) -> None:
+    def _hear(self, plan: Plan, workers: Hearers) -> None:
         """Decode and embed what is new, committing as it goes."""
         entries = plan.decode
         if not entries:
             return
         total, done = len(entries), 0
-        for outcome in workers.run(self._groups(entries), stop=self.stop):
+        for outcome in workers.run(self._groups(entries, workers.n), stop=self.stop):
             done += 1
             self._take(entries[outcome.key], outcome)
             self._tell("decode", done, total, display(entries[outcome.key].path))
@@ -302,11 +310,11 @@ class _Run:
                 self._commit()
         self.report.stopped = done < total
 
-    def _groups(self, entries: Sequence[Entry]) -> Iterator[tuple[Job, ...]]:
-        """Pack files into groups: many small ones, or one long one."""
+    def _groups(self, entries: Sequence[Entry], n: int) -> Iterator[tuple[Job, ...]]:
+        """Pack files into groups for n processes: many small ones, or one long one."""
         group: list[Job] = []
         size = 0
-        limit = max(1, min(GROUP_FILES, len(entries) // (2 * self.jobs)))
+        limit = max(1, min(GROUP_FILES, len(entries) // (2 * n)))
         for key, entry in enumerate(entries):
             if group and (size + entry.size > GROUP_BYTES or len(group) >= limit):
                 yield tuple(group)

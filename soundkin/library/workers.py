@@ -19,7 +19,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import soundkin
 from soundkin.errors import LibraryError
@@ -29,7 +29,7 @@ from soundkin.library.slate import Slate, last_words, scratch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["Heard", "Job", "Outcome", "Workers"]
+__all__ = ["Heard", "Hearers", "Job", "Outcome", "Workers"]
 
 STARTUP_S = 120.0
 """How long a process may take to import its libraries on a busy machine."""
@@ -53,6 +53,19 @@ from soundkin.library.worker import main
 main(sys.argv[1:])
 """
 """Imports this very package, wherever it lies, and then serves."""
+
+
+class Hearers(Protocol):
+    """What hears groups of files for a run: processes here, or a cluster's."""
+
+    @property
+    def n(self) -> int:
+        """How many files it hears at a time."""
+
+    def run(
+        self, groups: Iterable[tuple[Job, ...]], *, stop: Callable[[], bool] = ...
+    ) -> Iterator[Outcome]:
+        """Yield one outcome a job, in the order in which they finish."""
 
 
 @dataclass(slots=True)

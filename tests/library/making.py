@@ -51,6 +51,7 @@ class InlineWorkers:
     """Hears in this very process, on the path that the worker processes take."""
 
     def __init__(self, n: int, spaces: Sequence[str], *, timeout_s: float = 60.0) -> None:
+        self.n = n
         self.spaces = [load_space(name) for name in spaces]
 
     def __enter__(self) -> InlineWorkers:

@@ -1,0 +1,155 @@
+"""Hosts on one machine: network namespaces behind a router, each with its own /tmp/ray and /dev/shm.
+
+They share the disk, as machines share a folder, and the kernel. What one of them starts is reached by the
+others over the network alone; `vanish` takes its cable out and kills what runs there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NET = "10.177"
+START_S = 90
+RAY = Path(sys.executable).with_name("ray")
+TOKEN = "a token that all hosts of these tests have, and nobody else"
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": hashlib.sha256(TOKEN.encode()).hexdigest(),
+    "OMP_NUM_THREADS": "1",
+}
+
+
+def ip(*words: str) -> str:
+    """Run one command of `ip`."""
+    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (words, done.stderr)
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host."""
+
+    name: str
+    address: str
+
+    def command(self, *words: str) -> list[str]:
+        """A command as it is started there."""
+        return ["ip", "netns", "exec", self.name, *words]
+
+    def pids(self) -> list[int]:
+        """The processes there."""
+        return [int(pid) for pid in ip("netns", "pids", self.name).split()]
+
+    def ray(self, *options: str) -> subprocess.Popen[bytes]:
+        """Start a node of Ray that stays."""
+        options = (*options, f"--node-ip-address={self.address}", "--num-cpus=1", "--block")
+        options = (*options, "--object-store-memory=100000000", "--disable-usage-stats")
+        start = shlex.join([str(RAY), "start", *options])
+        own = "mount -t tmpfs own /tmp/ray && mount -t tmpfs own /dev/shm"
+        return subprocess.Popen(
+            self.command("sh", "-c", f"{own} && exec {start}"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | QUIET,
+        )
+
+    def vanish(self) -> None:
+        """Be cut off, and end."""
+        with contextlib.suppress(AssertionError):
+            ip("-n", self.name, "link", "set", "eth0", "down")
+        end(self)
+
+
+def end(host: Host) -> None:
+    """Kill every process of a host."""
+    for _ in range(20):
+        with contextlib.suppress(AssertionError):
+            pids = host.pids()
+            if not pids:
+                return
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def laid(n: int) -> Iterator[list[Host]]:
+    """Lay a router and n hosts, the first of them the head of a Ray cluster; take all away at the end."""
+    tag = f"sk{os.getpid() % 10_000}"
+    router = Host(f"{tag}-r", f"{NET}.0.1")
+    hosts = [Host(f"{tag}-{i}", f"{NET}.{i}.2") for i in range(1, n + 1)]
+    there = Path("/tmp/ray").is_dir()
+    nodes = []
+    try:
+        Path("/tmp/ray").mkdir(exist_ok=True)
+        ip("netns", "add", router.name)
+        subprocess.run(
+            router.command("sysctl", "-qw", "net.ipv4.ip_forward=1"), check=True, timeout=10
+        )
+        for i, host in enumerate(hosts, 1):
+            ip("netns", "add", host.name)
+            far = f"{tag}v{i}"
+            ip("link", "add", far, "netns", router.name, "type", "veth", "peer", "eth0",
+               "netns", host.name)  # fmt: skip
+            ip("-n", router.name, "addr", "add", f"{NET}.{i}.1/24", "dev", far)
+            ip("-n", router.name, "link", "set", far, "up")
+            ip("-n", host.name, "addr", "add", f"{host.address}/24", "dev", "eth0")
+            for name in ("lo", "eth0"):
+                ip("-n", host.name, "link", "set", name, "up")
+            ip("-n", host.name, "route", "add", "default", "via", f"{NET}.{i}.1")
+        head = hosts[0]
+        nodes.append(head.ray("--head", "--port=6379", "--include-dashboard=false"))
+        _wait_for(head, nodes, 1)
+        nodes += [host.ray(f"--address={head.address}:6379") for host in hosts[1:]]
+        _wait_for(head, nodes, n)
+        yield hosts
+    finally:
+        for host in [*hosts, router]:
+            end(host)
+            with contextlib.suppress(AssertionError):
+                ip("netns", "del", host.name)
+        for node in nodes:
+            node.wait(10)
+        if not there:
+            with contextlib.suppress(OSError):
+                Path("/tmp/ray").rmdir()
+
+
+def _wait_for(head: Host, nodes: list[subprocess.Popen[bytes]], n: int) -> None:
+    """Wait until so many nodes are there."""
+    ask = (
+        "import logging, ray; ray.init('auto', logging_level=logging.ERROR, log_to_driver=False); "
+        "print(int(ray.cluster_resources().get('CPU', 0)))"
+    )
+    until = time.monotonic() + START_S
+    while time.monotonic() < until:
+        asked = subprocess.run(
+            head.command(sys.executable, "-c", ask),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | QUIET | {"RAY_ADDRESS": f"{head.address}:6379"},
+            timeout=START_S,
+        )
+        if asked.stdout.strip() == str(n):
+            return
+        for node in nodes:
+            assert node.poll() is None, f"a node of Ray ended ({node.returncode})"
+        time.sleep(0.5)
+    raise AssertionError(f"{n} nodes of Ray did not come up: {asked.stdout} {asked.stderr}")
