@@ -33,7 +33,7 @@ Floats = npt.NDArray[np.float32]
 ROUNDS = 500
 NEW_ROUNDS = 60
 SETTLED = 0.1
-"""The first step of a layout that begins at old places, as a part of how far a fresh one's rounds are gone."""
+"""Where a layout that begins at old places sets in: with so much of the rounds of a fresh one to go."""
 
 MOSTLY_NEW = 0.5
 """From this share of new items on, old places are only where to begin."""

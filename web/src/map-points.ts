@@ -84,12 +84,29 @@ export function coloursOf(groups: ArrayLike<number>, dark: boolean): Uint8Array 
   return out;
 }
 
+/** Where colours begin and end among closenesses (0 to 255): the middle of all, and the nearest ones. */
+export function closenessRange(near: Uint8Array): [number, number] {
+  const counts = new Uint32Array(256);
+  for (const value of near) counts[value]! += 1;
+  const below = (share: number) => {
+    let seen = 0;
+    for (let value = 0; value < 256; value++) {
+      seen += counts[value]!;
+      if (seen > share * near.length) return value;
+    }
+    return 255;
+  };
+  const low = below(0.5);
+  return [low, Math.max(low + 1, below(0.998))];
+}
+
 /** Four bytes for each point, by its closeness (0 to 255): far ones faint, near ones in full colour. */
 export function closenessColours(near: Uint8Array, dark: boolean): Uint8Array {
   const [far, close] = dark ? [[90, 98, 95], [120, 235, 222]] : [[170, 176, 173], [0, 110, 102]];
+  const [low, high] = closenessRange(near);
   const out = new Uint8Array(near.length * 4);
   for (let i = 0; i < near.length; i++) {
-    const share = ((near[i] ?? 0) / 255) ** 2;
+    const share = Math.min(1, Math.max(0, ((near[i] ?? 0) - low) / (high - low))) ** 1.5;
     for (let c = 0; c < 3; c++) out[4 * i + c] = Math.round(far[c]! + (close[c]! - far[c]!) * share);
     out[4 * i + 3] = Math.round(70 + 185 * share);
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fit, fromPixels, pan, toPixels, zoom } from "../src/camera";
 import { boundsOf, isInside, PointGrid, type Spot } from "../src/point-grid";
-import { parsePoints, pointsOf, segmentOf } from "../src/map-points";
+import { closenessColours, closenessRange, parsePoints, pointsOf, segmentOf } from "../src/map-points";
 import { spreadOrder } from "../src/points";
 import { fft, hertzAt, spectrogram } from "../src/spectrogram";
 
@@ -75,6 +75,14 @@ describe("the points of a map", () => {
     expect(pointsOf(points, ids[0]!, 4)).toEqual([3]);
     expect(pointsOf(points, "ff000000000000000000000000000002")).toEqual([]);
     expect(Array.from(points.cluster)).toEqual([0, 1, 1, 0]);
+  });
+
+  it("are coloured from the middle of all closenesses to the nearest ones", () => {
+    const near = Uint8Array.from({ length: 1000 }, (_, i) => 40 + Math.floor(i / 10));
+    expect(closenessRange(near)).toEqual([90, 139]);
+    const alpha = (value: number) => closenessColours(Uint8Array.from([...near, value]), false).at(-1);
+    expect([alpha(0), alpha(90), alpha(139), alpha(255)]).toEqual([70, 70, 255, 255]);
+    expect(closenessRange(new Uint8Array(4))).toEqual([0, 1]);
   });
 
   it("come in an order whose beginning is spread over all", () => {
