@@ -1,7 +1,8 @@
 """How many windows a second become vectors: `python bench/embed.py [--rounds N] [--smoke]`
 
 Whole windows of one second through `load_space(NAME).embed`, front-end and vector included, on one
-core and on two (a process that may use no others). Beside the shipped spaces stands the small convnet
+core and on two (a process that may use no others); and, on one core, the windows of one long sound, a
+window every half second, as a library is indexed: they share their frames. Beside the shipped spaces stands the small convnet
 of the recipe doppelganger-fast with random weights, in 32 and in 8 bits, where PyTorch is there to
 make it. Medians of interleaved rounds; windows per CPU second tell what a busy machine hides.
 Writes its section of RESULTS.md.
@@ -24,6 +25,7 @@ import numpy as np
 
 SHIPPED = ("sound", "mfcc")
 WINDOWS = 1024
+LONG = "long sound, "
 
 
 def main(rounds: int, windows: int) -> None:
@@ -40,9 +42,11 @@ def main(rounds: int, windows: int) -> None:
         row: list[object] = [Path(space).stem]
         for one in found.values():
             row += [f"{value:,.0f}" for value in one[space]]
+        row.append(f"{found[1][LONG + space][1]:,.0f}")
         rows.append(row)
     names = {1: "one core", 2: "two cores"}
     head = [f"{names[n]}: windows a {s}" for n in found for s in ("second", "CPU second")]
+    head.append("of one long sound: windows a CPU second")
     body = [machine(os.cpu_count() or 1), "", (__doc__ or "").split("\n\n")[1], ""]
     body.append(table(["space", *head], rows))
     write_section("Embedding speed", "\n".join(body))
@@ -95,11 +99,17 @@ def child(spaces: list[str], cores: list[int], rounds: int, windows: int) -> Non
     opened = {name: load_space(name) for name in spaces}
     for space in opened.values():
         space.embed(sound[:128])
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in spaces}
-    for _ in range(rounds):
+    flat = sound.reshape(-1)
+    starts, valid = 8000 * np.arange(windows), np.full(windows, 16_000)
+    ways = {name: lambda space=space: space.embed(sound) for name, space in opened.items()}
+    if len(cores) == 1:
         for name, space in opened.items():
+            ways[LONG + name] = lambda space=space: space.embed_at(flat, starts, valid)
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
             wall, cpu = time.perf_counter(), time.process_time()
-            space.embed(sound)
+            way()
             times[name].append((time.perf_counter() - wall, time.process_time() - cpu))
     medians = {
         name: [windows / statistics.median(column) for column in zip(*pairs, strict=True)]
