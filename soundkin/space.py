@@ -315,6 +315,10 @@ def load_space(name: str | Path) -> Space:
             from soundkin.space_graph import graph_space  # noqa: PLC0415 - as above
 
             return graph_space(settings, path.parent)
+        if settings["head"].get("kind") == "pitches":
+            from soundkin.space_pitch import pitch_space  # noqa: PLC0415 - as above
+
+            return pitch_space(settings)
         return _from_settings(settings)
     except (ValueError, KeyError, TypeError) as error:
         raise SpaceError(

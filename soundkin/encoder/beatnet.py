@@ -63,9 +63,18 @@ class BeatNet(nn.Module):
         """How alike each row is to itself some frames later: (n, channels, frames) -> (..., LAGS)."""
         centred = strokes - strokes.mean(dim=2, keepdim=True)
         now = centred[:, :, : self.kept]
-        later = centred[:, :, self.frontend_places]
         energy = now.square().sum(dim=2, keepdim=True) + 1e-4
+        if self.training:  # the same, four times as fast, but not in a graph
+            return _correlated(now, centred)[:, :, 1 : LAGS + 1] / energy
+        later = centred[:, :, self.frontend_places]
         return (later @ now[:, :, :, None])[:, :, :, 0] / energy
+
+
+def _correlated(now: Tensor, later: Tensor) -> Tensor:
+    """Products of rows with what comes 0, 1, ... frames later: (..., m), (..., n) -> (..., n)."""
+    size = now.shape[-1] + later.shape[-1]
+    spectrum = torch.fft.rfft(later, size) * torch.fft.rfft(now, size).conj()
+    return torch.fft.irfft(spectrum, size)[..., : later.shape[-1]]
 
 
 def distances() -> Tensor:

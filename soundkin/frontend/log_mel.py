@@ -72,7 +72,8 @@ def n_frames(n_samples: int, settings: MelSettings) -> int:
 def mel_matrix(settings: MelSettings) -> Floats:
     """The triangles: (n_fft // 2 + 1, bands) float32, each column's peak near 1.
 
-    Their sides are straight in mel on the scale "1127", as where that comes from, else in Hz.
+    Their sides are straight in mel on the scale "1127", as where that comes from, else in Hz; on
+    semitones they are at least as wide as the spectrum's bins are apart.
 
     Examples
     --------
@@ -86,8 +87,13 @@ def mel_matrix(settings: MelSettings) -> Floats:
         bins = hz_to_mel(bins, settings.scale)
     else:
         corners = mel_to_hz(corners, settings.scale)
-    rising = (bins[:, None] - corners[:-2]) / np.diff(corners)[:-1]
-    falling = (corners[2:] - bins[:, None]) / np.diff(corners)[1:]
+    sides = np.diff(corners)
+    left, right = corners[:-2], corners[2:]
+    if settings.scale == "semitones":
+        sides = np.maximum(sides, bins[1])
+        left, right = corners[1:-1] - sides[:-1], corners[1:-1] + sides[1:]
+    rising = (bins[:, None] - left) / sides[:-1]
+    falling = (right - bins[:, None]) / sides[1:]
     matrix = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
     matrix.setflags(write=False)
     return matrix

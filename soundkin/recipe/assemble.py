@@ -22,7 +22,6 @@ from soundkin.augment.spectrogram import (
 from soundkin.encoder.beatnet import BeatNet
 from soundkin.encoder.cochlea import CochleaNet
 from soundkin.encoder.convnet import ConvNet, projection_head, sounding_frames
-from soundkin.encoder.pitchnet import PitchNet
 from soundkin.encoder.resnet import ResNet18
 from soundkin.encoder.sequence import SequenceDecoder, SequenceEncoder
 from soundkin.frontend.layers import MelFrames, MorletFrames, centred
@@ -149,12 +148,8 @@ def build_frontend(recipe: Recipe) -> nn.Module:
     return MelFrames(how.preset, relative=how.relative, learnable=how.learnable)
 
 
-def build_encoder(
-    how: Encoder, *, bands: int = 64
-) -> ResNet18 | ConvNet | CochleaNet | PitchNet | BeatNet:
+def build_encoder(how: Encoder, *, bands: int = 64) -> ResNet18 | ConvNet | CochleaNet | BeatNet:
     """Frames -> embeddings, for the recipes of pairs."""
-    if how.kind == "pitch":
-        return PitchNet(bands, how.width, how.folded)
     if how.kind == "beat":
         return BeatNet(bands, dim=how.dim or 128)
     if how.kind == "resnet":

@@ -12,8 +12,8 @@ Range = tuple[float, float]
 class Data:
     """Where sound comes from.
 
-    `source`: "synth" draws it fresh, "folder" reads windows of recordings, "notes" and "beats" draw
-    the same notes, the same pattern, on other instruments; `rate_hz`; `window` in samples. For synth:
+    `source`: "synth" draws it fresh, "folder" reads windows of recordings, "beats" draws one
+    pattern struck on other things; `rate_hz`; `window` in samples. For synth:
     `patch`, `delta` 0 to 1, `prior`; `patches`: several in even shares instead (one named twice has
     two); `deltas`: each pair's own between two bounds, evenly by logarithm
     ((0, 0): `delta` for all); `shares`: how much of their delta pitch, timbre and envelope go;
@@ -25,7 +25,7 @@ class Data:
     recording, `speeds` that it is played at, `drawn`: share of rows from synthesized voices.
     """
 
-    source: Literal["synth", "folder", "notes", "beats"] = "folder"
+    source: Literal["synth", "folder", "beats"] = "folder"
     rate_hz: int = 16_000
     window: int = 16_000
     patch: Literal["voice", "voice-fm", "parametric", "world"] = "voice"
@@ -115,20 +115,19 @@ class Frontend:
 class Encoder:
     """Frames -> embedding.
 
-    `dim` numbers (0: as many as the features are); `width` of resnet, cochlea and pitch, `widths` of
+    `dim` numbers (0: as many as the features are); `width` of resnet and cochlea, `widths` of
     convnet, `taps` of convnet: after which convolutions it is heard (none: the last), `fixed`: its
-    first convolution is not trained; `size` of sequence; `folded`: weight of the octave's 24 steps
-    beside all pitches (pitch); `projection`: length of a head that only the loss sees (0: none).
+    first convolution is not trained; `size` of sequence; `projection`: length of a head that only
+    the loss sees (0: none).
     """
 
-    kind: Literal["resnet", "convnet", "cochlea", "sequence", "pitch", "beat"] = "convnet"
+    kind: Literal["resnet", "convnet", "cochlea", "sequence", "beat"] = "convnet"
     dim: int = 0
     width: int = 64
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     taps: tuple[int, ...] = ()
     fixed: bool = False
     size: str = "large"
-    folded: float = 1.0
     projection: int = 0
 
 

@@ -26,7 +26,7 @@ from soundkin.augment.waveform import (
 )
 from soundkin.synth.beats import beat_pairs
 from soundkin.synth.doppelganger import pairs
-from soundkin.synth.notes import note_pairs
+from soundkin.synth.notes import instrument_pairs
 from soundkin.synth.parameters import GROUPS
 from soundkin.synth.patches import make_patch
 
@@ -57,8 +57,8 @@ class Views:
 def draw_views(recipe: Recipe, sounds: Sounds | None, generator: Generator) -> Views:
     """One batch of pairs: from the synthesizer, or from windows of `sounds`."""
     n = recipe.run.batch
-    if recipe.data.source in {"notes", "beats"}:
-        return music_views(recipe, n, generator)
+    if recipe.data.source == "beats":
+        return beat_views(recipe, n, generator)
     if sounds is None:
         return synth_views(recipe, n, generator)
     if recipe.data.kin:
@@ -68,14 +68,10 @@ def draw_views(recipe: Recipe, sounds: Sounds | None, generator: Generator) -> V
     return folder_views(recipe, sounds, n, generator)
 
 
-def music_views(recipe: Recipe, n: int, generator: Generator) -> Views:
-    """The same notes, or the same pattern, on other instruments; both deformed."""
-    data = recipe.data
-    rate, samples = data.rate_hz, data.window
-    if data.source == "beats":
-        both = beat_pairs(n, rate_hz=rate, samples=samples, generator=generator)
-    else:
-        both = note_pairs(n, rate_hz=rate, samples=samples, kept="notes", generator=generator)
+def beat_views(recipe: Recipe, n: int, generator: Generator) -> Views:
+    """The same pattern, struck on other things; both deformed."""
+    rate, samples = recipe.data.rate_hz, recipe.data.window
+    both = beat_pairs(n, rate_hz=rate, samples=samples, generator=generator)
     a, b = (deform(view, recipe.deform, rate, generator) for view in both)
     return Views(a, b, torch.full((n,), -1))
 
@@ -121,7 +117,7 @@ def _instruments(data: Data, n: int, generator: Generator) -> tuple[Tensor, Tens
     """Both views of n pairs of one instrument with other notes: (n, samples) each."""
     rate = data.rate_hz
     samples = math.ceil((data.window / rate + data.spare_s) * rate)
-    return note_pairs(n, rate_hz=rate, samples=samples, kept="instrument", generator=generator)
+    return instrument_pairs(n, rate_hz=rate, samples=samples, generator=generator)
 
 
 def _speeded(x: Tensor, how: Deform, generator: Generator) -> Tensor:

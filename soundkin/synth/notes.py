@@ -1,15 +1,15 @@
-"""Pairs of made-up music: the same notes on other instruments, or an instrument's other notes.
+"""Pairs of made-up music: one instrument, other notes.
 
-A sound is one to four notes, some of them a chord, played by one or two instruments whose partials,
-formant, attack and decay are drawn, over hiss and now and then drums. One period of each note is
-made from its partials and read over and over, bright at first, dull later.
+A sound is one to four notes, some of them a chord, of an instrument whose partials, formant, attack
+and decay are drawn, over hiss. One period of each note is made from its partials and read over and
+over, bright at first, dull later.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn.functional import interpolate
@@ -17,7 +17,6 @@ from torch.nn.functional import interpolate
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-Kept = Literal["notes", "instrument"]
 NOTES = 4
 """Most notes of a sound."""
 LOWEST, HIGHEST = 33, 96
@@ -65,35 +64,23 @@ class Instruments:
         return Instruments(*(getattr(self, name)[rows] for name in Instruments.__slots__))
 
 
-def note_pairs(
-    n: int, *, rate_hz: int, samples: int, kept: Kept, generator: Generator
+def instrument_pairs(
+    n: int, *, rate_hz: int, samples: int, generator: Generator
 ) -> tuple[Tensor, Tensor]:
-    """Both views of n pairs: (n, samples) each, peak at 1.
-
-    `kept` "notes": the same pitches on other instruments, begun and held at other times, with
-    drums of their own. "instrument": one instrument plays other notes.
+    """Both views of n pairs: one instrument plays other notes, over hiss; (n, samples) each, peak at 1.
 
     Examples
     --------
     >>> g = torch.Generator().manual_seed(0)
-    >>> a, b = note_pairs(2, rate_hz=8000, samples=8000, kept="notes", generator=g)
+    >>> a, b = instrument_pairs(2, rate_hz=8000, samples=8000, generator=g)
     >>> a.shape == b.shape == (2, 8000)
     True
     """
-    score, band = draw_score(n, generator), draw_instruments(n, generator)
-    views = []
+    instruments, views = draw_instruments(n, generator), []
     for _ in range(2):
-        if kept == "notes":
-            first, second = draw_instruments(n, generator), draw_instruments(n, generator)
-            sound = play(score, (first, second), rate_hz, samples, generator)
-            drums = _between(n, -18.0, 6.0, generator)
-            quiet = torch.rand(n, generator=generator) < 0.5
-            sound = sound + _drums(n, samples, rate_hz, generator) * _gain(drums, quiet)
-        else:
-            score = draw_score(n, generator)
-            sound = play(score, (band, band), rate_hz, samples, generator)
-        hiss = torch.randn(n, samples, generator=generator)
-        sound = sound + hiss * _gain(_between(n, -80.0, -25.0, generator))
+        sound = play(draw_score(n, generator), instruments, rate_hz, samples, generator)
+        level = 10 ** (_between(n, -80.0, -25.0, generator) / 20)
+        sound = sound + level[:, None] * torch.randn(n, samples, generator=generator)
         views.append(sound / sound.abs().amax(dim=1, keepdim=True).clamp_min(1e-9))
     return views[0], views[1]
 
@@ -135,24 +122,12 @@ def draw_instruments(n: int, generator: Generator) -> Instruments:
 
 
 def play(
-    score: Score,
-    instruments: tuple[Instruments, Instruments],
-    rate_hz: int,
-    samples: int,
-    generator: Generator,
+    score: Score, instruments: Instruments, rate_hz: int, samples: int, generator: Generator
 ) -> Tensor:
-    """Sound of n scores: (n, samples); each note by one of a row's two instruments."""
+    """Sound of n scores, each on an instrument of its own: (n, samples)."""
     rows, _ = torch.nonzero(score.on, as_tuple=True)
     m, n = len(rows), len(score.on)
-    second = torch.rand(m, generator=generator) < 0.4
-    one, other = (part.of(rows) for part in instruments)
-    by = Instruments(
-        *(
-            torch.where(second.reshape(-1, *[1] * (getattr(one, name).ndim - 1)),
-                        getattr(other, name), getattr(one, name))
-            for name in Instruments.__slots__
-        )
-    )  # fmt: skip
+    by = instruments.of(rows)
     tuning = _between(n, -0.2, 0.2, generator)[rows]
     hz = 440 * torch.exp2((score.pitch[score.on] + tuning - 69) / 12)
     starts = _between(m, -0.8, 0.5, generator).clamp_min(0) * samples / rate_hz
@@ -213,29 +188,6 @@ def _periods(
     return levels[0] * bright_part + levels[1] * dull_part
 
 
-def _drums(n: int, samples: int, rate_hz: int, generator: Generator) -> Tensor:
-    """A few strokes a row, of noise or of a falling tone: (n, samples), peak about 1."""
-    seconds = torch.arange(samples) / rate_hz
-    total = torch.zeros(n, samples)
-    noise = torch.randn(n, samples, generator=generator)
-    sharp = torch.diff(noise, dim=1, prepend=noise[:, :1]) / 2
-    for _ in range(3):
-        since = seconds - _between(n, -0.4, 1.0, generator)[:, None] * samples / rate_hz
-        decay = torch.exp2(_between(n, -6.5, -3.0, generator))[:, None]
-        shape = torch.exp(-since.clamp_min(0) / decay) * (since >= 0)
-        kind = torch.rand(n, 1, generator=generator)
-        fallen = 50 * since + 100 * 0.03 * (1 - torch.exp(-since.clamp_min(0) / 0.03))
-        kick = 2 * torch.sin(2 * math.pi * fallen)
-        total += 0.4 * shape * torch.where(kind < 0.35, noise, torch.where(kind < 0.7, sharp, kick))
-    return total
-
-
 def _between(n: int, low: float, high: float, generator: Generator) -> Tensor:
     """Evenly between two bounds: (n,)."""
     return low + (high - low) * torch.rand(n, generator=generator)
-
-
-def _gain(db: Tensor, off: Tensor | None = None) -> Tensor:
-    """Levels in dB (n,) -> factors (n, 1); 0 where `off`."""
-    factor = 10 ** (db / 20)
-    return (factor if off is None else factor * ~off)[:, None]

@@ -40,3 +40,10 @@ def test_centres_keep_one_ratio(low_hz, high_hz, n):
     ratio = (high_hz / low_hz) ** (1 / (n - 1))
     for left, right in itertools.pairwise(centres):
         assert right / left == pytest.approx(ratio)
+
+
+@given(st.floats(8, 20_000))
+def test_semitones_are_those_of_midi(frequency_hz):
+    semitones = float(hz_to_mel(frequency_hz, "semitones"))
+    assert semitones == pytest.approx(69 + 12 * math.log2(frequency_hz / 440))
+    assert float(mel_to_hz(semitones, "semitones")) == pytest.approx(frequency_hz)

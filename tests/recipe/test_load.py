@@ -22,7 +22,6 @@ NAMES = {
     "rhythm",
     "sound",
     "timbre",
-    "tonal",
     "voice",
 }
 
