@@ -7,9 +7,11 @@ The map of the house; sound flows down, a file imports only what stands above it
 - :mod:`soundkin.audio`     any file -> mono blocks -> windows on the common grid; slices, peaks
 - :mod:`soundkin.frontend`  samples -> log-mel frames
 - :mod:`soundkin.space`     a notion of similar: windows -> unit vectors, named and versioned
-  (:mod:`soundkin.shelf`: where spaces stand; `space_onnx`, `space_graph`, `weighing`: networks)
+  (:mod:`soundkin.shelf`: where spaces stand; `space_onnx`, `space_graph`, `weighing`: networks;
+  `space_pitch`: pitches, by hand)
 - :mod:`soundkin.index`     vectors -> nearest neighbours
 - :mod:`soundkin.library`   a collection on disk: tables, scan, ingest, export
+- :mod:`soundkin.cluster`   the same pipeline on many machines (Ray hears, one process writes)
 - :mod:`soundkin.query`     the query language: text -> a scope, and back
 - :mod:`soundkin.scope`     which sounds may answer
 - :mod:`soundkin.chosen`    the spaces that a question is asked in, their weights and bands
