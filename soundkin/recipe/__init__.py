@@ -9,6 +9,9 @@
 - :mod:`~soundkin.recipe.kin`        the directions that tell kin from strangers
 - :mod:`~soundkin.recipe.assemble`   settings -> network and loss
 - :mod:`~soundkin.recipe.monitor`    is it learning, or collapsing?
+- :mod:`~soundkin.recipe.state`      all that changes as it runs, its checkpoint and log
+- :mod:`~soundkin.recipe.memory`     a batch that does not fit: which would
+- :mod:`~soundkin.recipe.together`   several processes that train one network
 - :mod:`~soundkin.recipe.export`     a trained network -> a space: ONNX graph and settings
 
 The recipes are the `.toml` files beside this one; docs/recipes.md has a page on each.
