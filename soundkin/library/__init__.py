@@ -20,6 +20,7 @@ In memory:
 
 - :mod:`soundkin.library.snapshot`   the library at one moment (`ids`, `spots`, `labels`: its columns)
 - :mod:`soundkin.library.catalogue`  keeps a snapshot fresh, reading only what is new
+- :mod:`soundkin.library.instore`    vectors that stay in the store where memory is too small (`store_index`)
 - :mod:`soundkin.library.counts`     how much there is
 - :mod:`soundkin.library.calibrate`  where "close" ends and "far" begins, measured on this library
 - :mod:`soundkin.library.export`     CSV, JSON, Parquet, M3U

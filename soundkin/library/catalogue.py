@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from soundkin.bucket import is_address
 from soundkin.errors import SoundkinError
+from soundkin.library import instore
 from soundkin.library.arrivals import complete, keys_of, matched, opened, with_rows
 from soundkin.library.follow import Batches, counts_of
 from soundkin.library.ids import distinct, packed
@@ -37,6 +38,7 @@ from soundkin.library.snapshot import (
     empty_snapshot,
 )
 from soundkin.library.spotting import Spotting
+from soundkin.library.store_index import KIND
 from soundkin.library.tables import vectors_table
 
 if TYPE_CHECKING:
@@ -303,6 +305,10 @@ class Catalogue:
         old, when another process has built a newer one.
         """
         counts = self._batches(vectors_table(space_id)).counts()
+        if instore.is_too_large(sum(counts.values()), self._dim(space_id)):
+            return self._in_store(new, space_id, view, counts)
+        if view is not None and view.index.kind == KIND:
+            view = None  # it fits into memory now
         if view is not None and self.indexes.is_old(view, new.settings):
             newest = self.indexes.newest(space_id)
             view = view if newest in {"", view.cache} else None
@@ -317,6 +323,23 @@ class Catalogue:
         whole = self._grown(view, np.empty(0, np.int64), new, counts, space_id)
         assert whole is not None  # noqa: S101 - nothing was lost
         return whole
+
+    def _in_store(
+        self, new: Snapshot, space_id: str, view: SpaceView | None, counts: Mapping[int, int]
+    ) -> SpaceView:
+        """Bring the view of a space up to date whose vectors stay in the store."""
+        lost = np.empty(0, np.int64)
+        if view is None or not instore.may_stay(view, self.store.version(vectors_table(space_id))):
+            cached = instore.held(self.store, space_id, new, counts)
+            view, lost = opened(cached, space_id, new, counts)
+        grown = self._grown(view, lost, new, counts)
+        assert grown is not None  # noqa: S101 - what it holds is in its batches
+        return grown
+
+    def _dim(self, space_id: str) -> int:
+        """Return the length of a space's vectors."""
+        schema = self.store.table(vectors_table(space_id)).schema
+        return int(schema.field("vector").type.list_size)
 
     def _grown(
         self,

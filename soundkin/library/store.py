@@ -332,6 +332,24 @@ class Store:
         if keys:
             self.delete("settings", f"key IN ({quote(keys)})")
 
+    def index_vectors(self, name: str, *, n_lists: int = 0, n_codes: int = 0) -> None:
+        """Build the store's own index over a table's vectors: lists of codes of `n_codes` bytes.
+
+        Without `n_lists`, what came since it was built is added to it.
+        """
+        from lancedb.index import IvfPq
+
+        def work() -> None:
+            table = self.table(name)
+            if not n_lists:
+                table.optimize(cleanup_older_than=KEPT_FOR)
+                return
+            how = IvfPq(distance_type="cosine", num_partitions=n_lists, num_sub_vectors=n_codes)
+            table.create_index("vector", config=how)
+
+        with self.storage.locks.turn(f"table-{name}"):
+            self._retry(work)
+
     def compact(self, *, fragments: int = 0) -> None:
         """Merge the small pieces of tables that have more than `fragments`; drop versions past `KEPT_FOR`.
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from soundkin.errors import InputError, LibraryBusy, SoundkinError
 from soundkin.index import choose
+from soundkin.library import instore
 from soundkin.library.indexes import TAIL_PART, TAIL_ROWS, setting_key
+from soundkin.library.store_index import KIND
 from soundkin.library.tables import vectors_table
 from soundkin.library.views import IndexInfo
 
@@ -47,6 +49,10 @@ class Upkeep:
         if not n:
             return
         dim = int(store.table(vectors_table(space_id)).schema.field("vector").type.list_size)
+        if instore.is_too_large(n, dim):
+            if instore.is_behind(store, space_id) and instore.build(store, space_id) is not None:
+                self._catalogue.reopen(space_id)
+            return
         if choose(n, dim)[0] == "exact":
             return
         held = int(self._indexes.stats(space_id).get("n_ids", 0))
@@ -61,7 +67,11 @@ class Upkeep:
     def _build(self, snapshot: Snapshot, view: SpaceView, *, target: float = 0.0) -> bool:
         """Build, keep and open an index; say whether it was done: not while another process does."""
         measured_on = MEASURED_ON if target else 0
-        built = self._indexes.refresh(snapshot, view, target=target, n_queries=measured_on)
+        built: object
+        if _is_in_store(view):
+            built = instore.build(self._catalogue.store, view.space_id, target=target)
+        else:
+            built = self._indexes.refresh(snapshot, view, target=target, n_queries=measured_on)
         if built is not None:
             self._catalogue.reopen(view.space_id)
         return built is not None
@@ -82,7 +92,7 @@ class Upkeep:
                 raise LibraryBusy(
                     f"another process builds the index of {space_id}", "", "wait for it to end"
                 )
-            stats = self._indexes.stats(space_id)
+            stats = self._stats(space_id, n, dim)
             if stats["tuned"]["recall"] >= recall:
                 wish = {
                     "kind": stats["kind"],
@@ -102,6 +112,8 @@ class Upkeep:
         wish = self._catalogue.store.setting(setting_key(space_id)) or {}
         target = float(wish.get("target", 0.0))
         kind, why = choose(n, dim)
+        if instore.is_too_large(n, dim):
+            return instore.info(self._catalogue.store, space_id, n, dim)
         if kind != "exact" and wish.get("kind") == "exact":
             why = f"{n:,} vectors of {dim} numbers: all are compared, as a recall of {target:g} asks for"
             return IndexInfo("exact", why, 1.0, 0, target)
@@ -136,12 +148,25 @@ class Upkeep:
         """Begin a thread for views whose index is old, unless one runs or has just ended."""
         if not self._stays or time.monotonic() < self._due:
             return
-        old = [view for view in views if self._indexes.is_old(view, snapshot.settings)]
+        old = [view for view in views if self._is_old(view, snapshot)]
         if old and self._busy.acquire(blocking=False):
             self._thread = threading.Thread(
                 target=self._work, args=(snapshot, old), name="soundkin-upkeep", daemon=True
             )
             self._thread.start()
+
+    def _is_old(self, view: SpaceView, snapshot: Snapshot) -> bool:
+        """Say whether the index of a view should be built or brought up to date."""
+        if _is_in_store(view):
+            return instore.is_behind(self._catalogue.store, view.space_id, view)
+        return self._indexes.is_old(view, snapshot.settings)
+
+    def _stats(self, space_id: str, n: int, dim: int) -> dict[str, Any]:
+        """Return what the index that was built last says of itself."""
+        if not instore.is_too_large(n, dim):
+            return self._indexes.stats(space_id)
+        settings = self._catalogue.store.setting(instore.key_of(space_id))
+        return {**settings, "kind": choose(n, dim)[0]}  # what a machine with room has instead
 
     def _work(self, snapshot: Snapshot, views: Sequence[SpaceView]) -> None:
         """Build what is old; a failure is tried again later, searching goes on without."""
@@ -153,3 +178,8 @@ class Upkeep:
         finally:
             self._due = time.monotonic() + PAUSE_S
             self._busy.release()
+
+
+def _is_in_store(view: SpaceView) -> bool:
+    """Say whether a view's vectors stay in the store."""
+    return view.index.kind == KIND
