@@ -1,7 +1,8 @@
 """What a library costs per sound and per segment: `python bench/scale.py [--vectors 100000 1000000]`
 
 Clustered unit vectors, ten segments a sound, written as ingest writes them: bytes of every table, seconds
-of processor time, the memory of a server that opens it, and the store's own index on disk (IVF-PQ and
+of processor time, the memory of a server that opens it - with the vectors in memory, and as a machine does
+that has too little for them - and the store's own index on disk (IVF-PQ and
 IVF-RQ, hits compared again with the whole vectors) with its recall@10 against comparing everything. Then
 the smallest of these libraries in a bucket, an S3 server on loopback: requests and bytes of opening, of a
 look that finds nothing new, of one commit, of one query answered by the store's index. Requests and bytes
@@ -39,6 +40,13 @@ PER_SOUND = 10
 BATCH = 10_000
 DIM = 128
 K, N_QUERIES = 10, 200
+
+GRID_S, HEARD_X = 0.5, 500.0
+"""Seconds of sound a segment; of sound a second that a core hears of FLAC (`bench/ingest.py`)."""
+GB_MONTH, REQUEST_S, BYTES_S = 0.023, 0.03, 200e6
+"""Taken, not measured: dollars for a GB a month, the way to a bucket and back, what comes through."""
+PROBES, REFINED = 32, 400
+"""Lists opened and rows measured again, as the recall of a large library asks for."""
 
 
 def write(store: Store, X: np.ndarray) -> float:
@@ -117,10 +125,14 @@ def opened(path: str) -> None:
     print(time.perf_counter() - begun, resident_bytes() - before)
 
 
-def of_opening(path: Path) -> tuple[float, float]:
-    """Seconds and bytes of opening a library in a fresh process."""
+def of_opening(path: Path, memory: str) -> tuple[float, float]:
+    """Seconds and bytes of opening a library in a fresh process, on a machine with so much memory."""
     said = subprocess.run(
-        [sys.executable, __file__, "--open", str(path)], check=True, capture_output=True, text=True
+        [sys.executable, __file__, "--open", str(path)],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"SOUNDKIN_MEMORY": memory},
     )
     seconds, taken = map(float, said.stdout.split())
     return seconds, taken
@@ -234,9 +246,37 @@ def in_bucket(here: Path, q: np.ndarray, X: np.ndarray) -> list[list[object]]:
     return rows
 
 
+def plan(c: dict[str, float]) -> str:
+    """What libraries far beyond this machine take, by the formulas of docs/scale.md."""
+    rows: list[list[object]] = []
+    for n in (1e6, 1e8, 1e9, 1e10):
+        bucket = n / PER_SOUND * c["sound"] + n * (c["segment"] + c["index"])
+        read = PROBES * n**0.5 * c["index"] + REFINED * 4 * DIM
+        row = [f"{bucket / 1e9:,.1f}", f"{n * c['memory'] / 1e9:,.1f}"]
+        row += [f"{n * c['in store'] / 1e9:,.1f}", f"{n * GRID_S / HEARD_X / 3600:,.0f}"]
+        row += [f"{n * c['write us'] / 3.6e9:,.1f}", f"{bucket / 1e9 * GB_MONTH:,.2f}"]
+        row += [f"{read / 1e6:,.1f}", f"{1000 * (2 * REQUEST_S + read / BYTES_S):,.0f}"]
+        rows.append([f"{n:,.0f}", *row])
+    heads = [
+        "segments",
+        "GB in the bucket",
+        "GB of memory",
+        "vectors in the store, GB",
+        "core hours",
+    ]
+    heads += [
+        "hours of one writer",
+        "dollars a month",
+        "MB read a query",
+        "ms a query, in the bucket",
+    ]
+    return table(heads, rows)
+
+
 def main(sizes: list[int]) -> None:
     sizes = sorted(sizes)
     costs, indexes, kept = [], [], []
+    constants: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as home:
         os.environ["XDG_CACHE_HOME"] = home
         for n in sizes:
@@ -246,7 +286,8 @@ def main(sizes: list[int]) -> None:
             store = Store.open(Path(home) / f"library-{n}")
             written_s = write(store, X)
             sizes_of = of_tables(store, n)
-            seconds, taken = of_opening(store.path)
+            seconds, taken = of_opening(store.path, "1TB")
+            in_store_s, in_store = of_opening(store.path, "1MB")
             costs.append(
                 [
                     f"{n:,}",
@@ -254,10 +295,22 @@ def main(sizes: list[int]) -> None:
                     f"{1e6 * written_s / n:.0f}",
                     f"{1e6 * seconds / n:.1f}",
                     f"{taken / n:.0f}",
+                    f"{1e6 * in_store_s / n:.1f}",
+                    f"{in_store / n:.0f}",
                 ]
             )
             for kind in ("IVF_PQ", "IVF_RQ"):
                 indexes += own_index(store, X, Q, kind)
+            constants = {
+                "sound": sizes_of["sounds"] + sizes_of["locations"],
+                "segment": sizes_of["segments"] + sizes_of[f"vectors_{SPACE}"],
+                "index": float(
+                    next(str(row[3]) for row in reversed(indexes) if row[1] == "IVF_PQ")
+                ),
+                "memory": taken / n,
+                "in store": in_store / n,
+                "write us": 1e6 * written_s / n,
+            }
             if n == sizes[0]:
                 kept = in_bucket(store.path, Q[0], X)
             del X, Q
@@ -274,6 +327,8 @@ def main(sizes: list[int]) -> None:
                 "write, CPU µs a segment",
                 "open, µs a segment",
                 "memory, B a segment",
+                "open, vectors in the store, µs",
+                "memory, B",
             ],
             costs,
         ),
@@ -296,6 +351,14 @@ def main(sizes: list[int]) -> None:
         f"In a bucket, {sizes[0]:,} segments:",
         "",
         table(["what", "reads", "lists", "writes", "kB read", "kB written"], kept),
+        "",
+        (
+            f"The plan, by the constants of {sizes[-1]:,} segments; hearing at {HEARD_X:g} times real time a "
+            f"core, {GB_MONTH} dollars for a GB a month, {1000 * REQUEST_S:g} ms to the bucket and back "
+            f"twice, {BYTES_S / 1e6:g} MB/s, {PROBES} lists of the root of n, {REFINED} rows measured again:"
+        ),
+        "",
+        plan(constants),
     ]
     write_section("Scale", "\n".join(body))
 

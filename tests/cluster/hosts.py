@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NET = "10.177"
-START_S = 90
+START_S = 180
 RAY = Path(sys.executable).with_name("ray")
 TOKEN = "a token that all hosts of these tests have, and nobody else"
 QUIET = {
@@ -61,8 +61,9 @@ class Host:
         options = (*options, "--object-store-memory=100000000", "--disable-usage-stats")
         start = shlex.join([str(RAY), "start", *options])
         own = "mount -t tmpfs own /tmp/ray && mount -t tmpfs own /dev/shm"
+        tries = f"for _ in 1 2 3 4; do {start}; done"  # a busy machine starts it too slowly for Ray
         return subprocess.Popen(
-            self.command("sh", "-c", f"{own} && exec {start}"),
+            self.command("sh", "-c", f"{own} && {tries}"),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=os.environ | QUIET,
@@ -115,9 +116,10 @@ def laid(n: int) -> Iterator[list[Host]]:
             ip("-n", host.name, "route", "add", "default", "via", f"{NET}.{i}.1")
         head = hosts[0]
         nodes.append(head.ray("--head", "--port=6379", "--include-dashboard=false"))
-        _wait_for(head, nodes, 1)
-        nodes += [host.ray(f"--address={head.address}:6379") for host in hosts[1:]]
-        _wait_for(head, nodes, n)
+        _wait_for(head, 1)
+        for number, host in enumerate(hosts[1:], 2):
+            nodes.append(host.ray(f"--address={head.address}:6379"))
+            _wait_for(head, number)
         yield hosts
     finally:
         for host in [*hosts, router]:
@@ -131,25 +133,38 @@ def laid(n: int) -> Iterator[list[Host]]:
                 Path("/tmp/ray").rmdir()
 
 
-def _wait_for(head: Host, nodes: list[subprocess.Popen[bytes]], n: int) -> None:
-    """Wait until so many nodes are there."""
-    ask = (
-        "import logging, ray; ray.init('auto', logging_level=logging.ERROR, log_to_driver=False); "
-        "print(int(ray.cluster_resources().get('CPU', 0)))"
-    )
-    until = time.monotonic() + START_S
-    while time.monotonic() < until:
-        asked = subprocess.run(
-            head.command(sys.executable, "-c", ask),
-            capture_output=True,
-            text=True,
-            check=False,
-            env=os.environ | QUIET | {"RAY_ADDRESS": f"{head.address}:6379"},
-            timeout=START_S,
-        )
-        if asked.stdout.strip() == str(n):
-            return
-        for node in nodes:
-            assert node.poll() is None, f"a node of Ray ended ({node.returncode})"
+ASK = """
+import logging, socket, sys, time
+host, n, until = sys.argv[1], int(sys.argv[2]), time.monotonic() + float(sys.argv[3])
+while time.monotonic() < until:
+    try:
+        socket.create_connection((host, 6379), 5).close()
+        break
+    except OSError:
         time.sleep(0.5)
-    raise AssertionError(f"{n} nodes of Ray did not come up: {asked.stdout} {asked.stderr}")
+import ray
+while time.monotonic() < until:
+    try:
+        ray.init(f"{host}:6379", logging_level=logging.ERROR, log_to_driver=False)
+        break
+    except ConnectionError:
+        time.sleep(1.0)
+while time.monotonic() < until and ray.cluster_resources().get("CPU", 0) < n:
+    time.sleep(0.5)
+print(int(ray.cluster_resources().get("CPU", 0)))
+"""
+
+
+def _wait_for(head: Host, n: int) -> None:
+    """Wait until so many nodes are there."""
+    asked = subprocess.run(
+        head.command(sys.executable, "-c", ASK, head.address, str(n), str(START_S)),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | QUIET,
+        timeout=2 * START_S,
+    )
+    assert asked.stdout.strip() == str(n), (
+        f"{n} nodes of Ray did not come up: {asked.stdout} {asked.stderr[-3000:]}"
+    )
