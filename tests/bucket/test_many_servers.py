@@ -94,7 +94,7 @@ def served(address: str, here: Path, number: int) -> Iterator[str]:
         )
     try:
         where = f"http://127.0.0.1:{port}"
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while True:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < until, log.read_text()
