@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float32]
 
 ROUNDS = 500
 NEW_ROUNDS = 60
-SETTLED = 0.1
+SETTLED = 0.07
 """Where a layout that begins at old places sets in: with so much of the rounds of a fresh one to go."""
 
 MOSTLY_NEW = 0.5

@@ -48,7 +48,10 @@ export class Progress {
   /** `onFailures`: the files that gave no sound are asked for. */
   constructor(onStop: () => void, onFailures: () => void) {
     this.#stop.addEventListener("click", onStop);
-    this.#failures.addEventListener("click", onFailures);
+    this.#failures.addEventListener("click", () => {
+      if (this.#stop.hidden) this.#end();
+      onFailures();
+    });
     this.root = el("div", { class: "progress", hidden: true }, this.#bar, this.#text, this.#failures, this.#stop);
   }
 
@@ -74,7 +77,8 @@ export class Progress {
       this.#bar.value = state.done;
     } else this.#bar.removeAttribute("value");
     setText(this.#text, running ? progressText(state) : endText(state));
-    if (!running) this.#timer = window.setTimeout(() => this.#end(), ENDED_MS);
+    // files that gave no sound are said until somebody has looked
+    if (!running && !state.failed) this.#timer = window.setTimeout(() => this.#end(), ENDED_MS);
   }
 
   #end(): void {

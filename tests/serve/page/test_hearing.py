@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 def test_walking_with_the_keyboard_is_hearing(page: Page, base: str) -> None:
     page.goto(f"{base}/?in=tones")
     page.wait_for_selector(".row")
+    page.keyboard.press("l")
     for key, hz in (
         ("ArrowDown", 220),
         ("j", 311),
@@ -58,6 +59,7 @@ def test_a_new_sound_stops_the_old_one(page: Page, base: str) -> None:
 def test_space_stops_and_plays(page: Page, base: str) -> None:
     page.goto(f"{base}/?q=tone_0440")
     page.wait_for_selector(".row")
+    page.keyboard.press("l")
     page.keyboard.press("Space")
     playing(page, "tone_0440.wav")
     page.keyboard.press("Space")
