@@ -112,6 +112,8 @@ def card(state: Training, recipe: Recipe) -> dict[str, object]:
         f"statistics of bands (weight {recipe.vector.statistics:g}) the {recipe.vector.dims} linear "
         "discriminants that tell kin from strangers.",
         "limits": LIMITS[recipe.name],
+        "beside": "BYOL-A (512-d, two million clips): speaker F1 .82, .86, .93 at 10, 15, 30 s; not by this "
+        "script, but by the same protocol, in which plain mfcc statistics had .76, .83, .88.",
         "licence": "Apache-2.0; trained on LibriSpeech, CC BY 4.0",
         "pairs": pairs,
         "loss": round(state.rows[-1].loss, 3),
