@@ -50,7 +50,7 @@ DRAWN = """() => {
         const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
         let filled = 0;
         for (let at = 3; at < data.length; at += 4) filled += data[at] > 0;
-        return filled > 1.5 * width;  // more than the line in the middle
+        return filled > 1.02 * width;  // more than the line in the middle
     });
     const map = document.querySelector('.map')?.checkVisibility();
     const points = map ? soundkin.inspect().map.points : 0;

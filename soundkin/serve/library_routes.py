@@ -44,18 +44,16 @@ def counts_of(library: Library) -> Counts:
     return _counts(library, library.info())
 
 
-def watch_of(library: Library) -> Callable[[], object] | None:
-    """Return what asks for the versions of tags and lists, None for a library in a bucket.
+def watch_of(library: Library) -> Callable[[], object]:
+    """Return what asks for the versions of tags and lists; of a library in a bucket it asks nothing.
 
     Where they are others, the library is looked at again by whoever asks next.
     """
-    store = library.store
-    if store.storage.remote:
-        return None
     last: list[tuple[int, ...]] = []
 
     def versions() -> tuple[int, ...]:
-        now = tuple(store.version(name) for name in MARKS)
+        store = library.store
+        now = () if store.storage.remote else tuple(store.version(name) for name in MARKS)
         if last and last[-1] != now:
             library.catalogue.touch()
         last[:] = [now]
