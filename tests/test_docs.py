@@ -44,17 +44,23 @@ def test_the_page_of_spaces_runs_and_its_table_is_true(
 ) -> None:
     monkeypatch.delenv("SOUNDKIN_DEFAULT_SPACE")
     ran, out = run_page((ROOT / "docs" / "spaces.md").read_text(encoding="utf-8"), capsys)
-    assert ran == 9
+    assert ran == 17
     found = {line.split()[0]: line for line in out.splitlines() if "'mfcc': " in line}
     for name, kind in {"cowbell_02": "cowbell", "clap_03": "clap", "hum_02": "hum"}.items():
         assert f"'sound': '{kind}_" in found[name], found
         assert f"'mfcc': '{kind}_" not in found[name], found
     assert found["hat_03"].count(": 'hat_") == 2
+    music = {line.split()[0]: line for line in out.splitlines() if "'tonal': " in line}
+    assert music["bass_02"].count(": 'bass_01") == 2
+    assert music["pad_02"].count(": 'pad_01") == 2
+    assert "'timbre': 'vowel_" in music["vowel_03"]
+    for name, other in {"bass_02": "pluck_04", "pad_02": "pluck_02", "vowel_03": "melody_"}.items():
+        assert f"'tonal': '{other}" in music[name], music
 
 
 def run_page(text: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    """Run a page from top to bottom: how many commands and snippets, and what the last one printed."""
-    ran, out = 0, ""
+    """Run a page from top to bottom: how many commands and snippets, and what they printed."""
+    ran, printed = 0, []
     names: dict[str, object] = {"__name__": "page"}
     for language, body in BLOCK.findall(text):
         if language == "sh":
@@ -62,18 +68,18 @@ def run_page(text: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
                 words = shlex.split(line)
                 assert words[0] == "soundkin", line
                 run(words[1:])
-                out = capsys.readouterr().out
+                printed.append(capsys.readouterr().out)
                 if "--json" in words:
-                    assert json.loads(out)["hits"]
+                    assert json.loads(printed[-1])["hits"]
                 ran += 1
         elif language == "python":
             exec(compile(body, "page.md", "exec"), names)
-            out = capsys.readouterr().out
-            assert out.strip()
+            printed.append(capsys.readouterr().out)
+            assert printed[-1].strip()
             ran += 1
         else:
             assert not language, f"a block in {language} that nobody runs"
-    return ran, out
+    return ran, "".join(printed)
 
 
 def run(arguments: list[str]) -> None:
