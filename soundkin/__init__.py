@@ -8,7 +8,7 @@ The map of the house; sound flows down, a file imports only what stands above it
 - :mod:`soundkin.frontend`  samples -> log-mel frames
 - :mod:`soundkin.space`     a notion of similar: windows -> unit vectors, named and versioned
   (:mod:`soundkin.shelf`: where spaces stand; `space_onnx`, `space_graph`, `weighing`: networks;
-  `space_pitch`: pitches, by hand)
+  `space_pitch`, `space_beat`: by hand)
 - :mod:`soundkin.index`     vectors -> nearest neighbours
 - :mod:`soundkin.library`   a collection on disk: tables, scan, ingest, export
 - :mod:`soundkin.cluster`   the same pipeline on many machines (Ray hears, one process writes)

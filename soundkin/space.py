@@ -319,6 +319,10 @@ def load_space(name: str | Path) -> Space:
             from soundkin.space_pitch import pitch_space  # noqa: PLC0415 - as above
 
             return pitch_space(settings)
+        if settings["head"].get("kind") == "beats":
+            from soundkin.space_beat import beat_space  # noqa: PLC0415 - as above
+
+            return beat_space(settings)
         return _from_settings(settings)
     except (ValueError, KeyError, TypeError) as error:
         raise SpaceError(

@@ -47,14 +47,20 @@ class PitchHead:
 
     def __call__(self, frames: Frames) -> Floats:
         """Frames of windows (n, frames, bands) -> (n, bands + steps)."""
-        inside = np.arange(frames.mel.shape[1]) < frames.valid[:, None]
-        mel = frames.mel * inside[:, :, None]
-        loudest = np.maximum(mel.max(axis=(1, 2), keepdims=True), np.float32(1e-30))
-        level = np.log(mel / loudest + np.float32(FLOOR)) / np.float32(-math.log(FLOOR)) + 1
+        level = relative_level(frames)
         mean = standing_out(level, self.steps // 2).sum(axis=1) / frames.valid[:, None]
         each = np.power(mean, np.float32(self.root), dtype=np.float32)
         octave = each.reshape(len(each), -1, self.steps).sum(axis=1)
         return np.concatenate([centred(each), np.float32(self.folded) * centred(octave)], axis=1)
+
+
+def relative_level(frames: Frames) -> Floats:
+    """Log frames near 1 at each window's loudest place, 0 for silence: (n, frames, bands)."""
+    inside = np.arange(frames.mel.shape[1]) < frames.valid[:, None]
+    mel = frames.mel * inside[:, :, None]
+    loudest = np.maximum(mel.max(axis=(1, 2), keepdims=True), np.float32(1e-30))
+    level: Floats = np.log(mel / loudest + np.float32(FLOOR)) / np.float32(-math.log(FLOOR)) + 1
+    return level
 
 
 def standing_out(level: Floats, reach: int) -> Floats:

@@ -7,7 +7,6 @@ makes them. The encoders of :mod:`~soundkin.encoder.sequence` give one code for 
 - :mod:`~soundkin.encoder.convnet`   small and fast: what the shipped spaces use
 - :mod:`~soundkin.encoder.resnet`    ResNet-18 with one channel, as in the doppelgänger paper
 - :mod:`~soundkin.encoder.cochlea`   the Cochlea network, from the waveform
-- :mod:`~soundkin.encoder.beatnet`   after which times strokes come back: what `rhythm` uses
 - :mod:`~soundkin.encoder.sequence`  Autodecompose's encoders and decoders
 """
 

@@ -19,7 +19,6 @@ from soundkin.augment.spectrogram import (
     rotate_time,
     stretch_frequency,
 )
-from soundkin.encoder.beatnet import BeatNet
 from soundkin.encoder.cochlea import CochleaNet
 from soundkin.encoder.convnet import ConvNet, projection_head, sounding_frames
 from soundkin.encoder.resnet import ResNet18
@@ -148,10 +147,8 @@ def build_frontend(recipe: Recipe) -> nn.Module:
     return MelFrames(how.preset, relative=how.relative, learnable=how.learnable)
 
 
-def build_encoder(how: Encoder, *, bands: int = 64) -> ResNet18 | ConvNet | CochleaNet | BeatNet:
+def build_encoder(how: Encoder, *, bands: int = 64) -> ResNet18 | ConvNet | CochleaNet:
     """Frames -> embeddings, for the recipes of pairs."""
-    if how.kind == "beat":
-        return BeatNet(bands, dim=how.dim or 128)
     if how.kind == "resnet":
         return ResNet18(how.dim or 512, how.width)
     if how.kind == "cochlea":

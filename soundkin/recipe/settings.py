@@ -12,8 +12,8 @@ Range = tuple[float, float]
 class Data:
     """Where sound comes from.
 
-    `source`: "synth" draws it fresh, "folder" reads windows of recordings, "beats" draws one
-    pattern struck on other things; `rate_hz`; `window` in samples. For synth:
+    `source`: "synth" draws it fresh, "folder" reads windows of recordings; `rate_hz`; `window` in
+    samples. For synth:
     `patch`, `delta` 0 to 1, `prior`; `patches`: several in even shares instead (one named twice has
     two); `deltas`: each pair's own between two bounds, evenly by logarithm
     ((0, 0): `delta` for all); `shares`: how much of their delta pitch, timbre and envelope go;
@@ -25,7 +25,7 @@ class Data:
     recording, `speeds` that it is played at, `drawn`: share of rows from synthesized voices.
     """
 
-    source: Literal["synth", "folder", "beats"] = "folder"
+    source: Literal["synth", "folder"] = "folder"
     rate_hz: int = 16_000
     window: int = 16_000
     patch: Literal["voice", "voice-fm", "parametric", "world"] = "voice"
@@ -121,7 +121,7 @@ class Encoder:
     the loss sees (0: none).
     """
 
-    kind: Literal["resnet", "convnet", "cochlea", "sequence", "beat"] = "convnet"
+    kind: Literal["resnet", "convnet", "cochlea", "sequence"] = "convnet"
     dim: int = 0
     width: int = 64
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)

@@ -24,7 +24,6 @@ from soundkin.augment.waveform import (
     reverb,
     room,
 )
-from soundkin.synth.beats import beat_pairs
 from soundkin.synth.doppelganger import pairs
 from soundkin.synth.notes import instrument_pairs
 from soundkin.synth.parameters import GROUPS
@@ -57,8 +56,6 @@ class Views:
 def draw_views(recipe: Recipe, sounds: Sounds | None, generator: Generator) -> Views:
     """One batch of pairs: from the synthesizer, or from windows of `sounds`."""
     n = recipe.run.batch
-    if recipe.data.source == "beats":
-        return beat_views(recipe, n, generator)
     if sounds is None:
         return synth_views(recipe, n, generator)
     if recipe.data.kin:
@@ -66,14 +63,6 @@ def draw_views(recipe: Recipe, sounds: Sounds | None, generator: Generator) -> V
 
         return speech_views(recipe, sounds, n, generator)
     return folder_views(recipe, sounds, n, generator)
-
-
-def beat_views(recipe: Recipe, n: int, generator: Generator) -> Views:
-    """The same pattern, struck on other things; both deformed."""
-    rate, samples = recipe.data.rate_hz, recipe.data.window
-    both = beat_pairs(n, rate_hz=rate, samples=samples, generator=generator)
-    a, b = (deform(view, recipe.deform, rate, generator) for view in both)
-    return Views(a, b, torch.full((n,), -1))
 
 
 def synth_views(recipe: Recipe, n: int, generator: Generator) -> Views:

@@ -9,6 +9,6 @@ Takes parameters in [0, 1], (batch, parameters), and a seed per sound; gives flo
 - `plain`, `fast` + `kernels`: the same sounds by torch (any device, gradients) and by compiled loops
 - `world`: struck, plucked, blown, spoken and scattered sound
 - `doppelganger`: pairs by delta
-- `notes`, `beats`: pairs that share an instrument, or a pattern, by construction
+- `notes`: pairs that share an instrument by construction
 - `audition`: pairs as WAV files and a picture, to listen to
 """

@@ -19,7 +19,6 @@ NAMES = {
     "music-equaliser",
     "music-pitch",
     "music-tempo",
-    "rhythm",
     "sound",
     "timbre",
     "voice",

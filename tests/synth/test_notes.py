@@ -1,4 +1,4 @@
-"""Made-up music and drumming: what the two views of a pair share, and what they do not."""
+"""Made-up music: what the two views of a pair share, and what they do not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy as np
 import torch
 
-from soundkin.synth import beats, notes
+from soundkin.synth import notes
 
 RATE = 8000
 
@@ -56,29 +56,3 @@ def test_scores_lie_in_their_range_and_have_one_note_and_more() -> None:
     counts = torch.bincount(score.on.sum(dim=1), minlength=5) / 500
     torch.testing.assert_close(counts[1:], torch.tensor(notes.COUNTS), atol=0.08, rtol=0)
     assert counts[0] == 0
-
-
-def test_a_pattern_comes_back_after_a_bar() -> None:
-    rng = np.random.default_rng(4)
-    pattern = beats.Pattern(np.array([0.0, 1.0, 2.5]), np.array([0, 1, 2]), np.ones(3), 120.0)
-    strokes = np.zeros((3, 10), np.float32)
-    strokes[:, 0] = 1.0
-    row = np.zeros(6 * RATE, np.float32)
-    beats.lay(row, pattern, strokes, rng, rate_hz=RATE)
-    at = np.flatnonzero(row) / RATE
-    assert len(at) in {8, 9, 10}
-    # three strokes later is a bar later, but for how exact a player and a clock are
-    np.testing.assert_allclose(at[3:] - at[:-3], 2.0, atol=0.02 + 6 * 0.008)
-
-
-def test_patterns_strike_and_views_share_them_alone() -> None:
-    rng = np.random.default_rng(5)
-    for pattern in [beats.draw_pattern(rng) for _ in range(200)]:
-        assert len(pattern.step_beats) >= 2
-        assert ((pattern.step_beats >= 0) & (pattern.step_beats < 4.2)).all()
-        assert beats.SLOWEST_BPM <= pattern.bpm <= beats.FASTEST_BPM
-    a, b = beats.beat_pairs(4, rate_hz=RATE, samples=3 * RATE, generator=drawn(3))
-    again, _ = beats.beat_pairs(4, rate_hz=RATE, samples=3 * RATE, generator=drawn(3))
-    assert torch.equal(a, again)
-    assert (a * b).sum(dim=1).abs().max() < 0.9 * (a * a).sum(dim=1).max()
-    torch.testing.assert_close(b.abs().amax(dim=1), torch.ones(4))
