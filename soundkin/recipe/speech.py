@@ -55,7 +55,27 @@ def speech_views(recipe: Recipe, sounds: Sounds, n: int, generator: Generator) -
         both = [torch.cat(views) for views in zip(both, spoken, strict=True)]
     loud = [view / view.abs().amax(dim=1, keepdim=True).clamp_min(1e-9) for view in both]
     a, b = (deform(view, recipe.deform, data.rate_hz, generator) for view in loud)
+    if data.shorten:
+        a, b = shortened(a, b, data, generator)
     return Views(a, b, torch.full((n,), -1))
+
+
+def shortened(a: Tensor, b: Tensor, data: Data, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Some of both views (n, window) silent from a place on, a fifth of the window and later.
+
+    How long a window is must tell nothing: for the kin of `voice` each view has its own end; for those
+    of `content`, where kin must hear the same, all views of one recording have one.
+    """
+    n, length = a.shape
+    each = 1 if data.kin == "voice" else data.moments
+    views = []
+    for turn, view in enumerate((a, b)):
+        if turn == 0 or data.kin == "voice":
+            drawn = torch.rand(2, -(-n // each), generator=generator)
+            kept = torch.where(drawn[0] < data.shorten, 0.2 + 0.8 * drawn[1], 1.0)
+            ends = (kept.repeat_interleave(each)[:n] * length).long()
+        views.append(view * (torch.arange(length) < ends[:, None]))
+    return views[0], views[1]
 
 
 def recordings(sounds: Sounds, n: int, generator: Generator) -> Ints:
@@ -69,7 +89,7 @@ def recordings(sounds: Sounds, n: int, generator: Generator) -> Ints:
     members: dict[str, list[int]] = {}
     for place, folder in enumerate(folders):
         members.setdefault(folder, []).append(place)
-    names, drawn = sorted(members), []
+    names, drawn = sorted(members), list[int]()
     while len(drawn) < n:
         drawn += torch.randperm(len(names), generator=generator).tolist()
     shares = torch.rand(n, generator=generator).tolist()
@@ -133,7 +153,8 @@ def _two_moments(
 
     def apart(v: Doubles) -> Ints:
         elsewhere = (anywhere(u) + spans + (v * free).astype(np.int64)) % rooms
-        return np.where(free > 0, elsewhere, anywhere(v))
+        starts: Ints = np.where(free > 0, elsewhere, anywhere(v))
+        return starts
 
     return a, _sounding(sounds, which, speeds, data.window, generator, apart)[0]
 

@@ -149,6 +149,22 @@ def test_the_same_draws_from_the_same_state_deformed_and_finite(name):
     assert first.a.shape == first.b.shape == (6, RATE)
 
 
+@pytest.mark.parametrize("name", ["voice", "content"])
+def test_how_long_a_window_is_tells_nothing(name):
+    changes = ("data.shorten=0.5", "data.moments=4", "data.speeds=[1, 1]")
+    views = draw(name, tones(200, 300, 400, 500, 600, 700), *changes, batch=24)
+    ends = np.array([
+        [int(row.abs().gt(1e-6).nonzero().max()) + 1 for row in view] for view in (views.a, views.b)
+    ])  # fmt: skip
+    assert ends.min() >= 0.19 * RATE
+    whole = ends > RATE - 3
+    assert 0.1 < whole.mean() < 0.9
+    if name == "content":  # all of a recording end alike
+        assert np.abs(ends.reshape(2, -1, 4) - ends.reshape(2, -1, 4)[:1, :, :1]).max() < 100
+    else:
+        assert (np.abs(ends[0] - ends[1]) > 200).mean() > 0.4
+
+
 @pytest.mark.parametrize("kin", ["voice", "content"])
 def test_synthesized_voices_hold_what_the_kin_share(kin, monkeypatch):
     given = []
