@@ -108,7 +108,7 @@ BY_HAND: dict[str, tuple[str, str, int, MelSettings, dict[str, Any]]] = {
         "ours; autocorrelation of onsets, as in Scheirer 1998 and Foote 2001",
         6,
         BEATS,
-        {"kind": "beats", "groups": 6, "shortest": 6, "longest": 100, "places": 64},
+        {"kind": "beats", "groups": 6, "shortest": 6, "longest": 100, "places": 64, "still": 0.3},
     ),
 }
 """Title, paper, seconds of a window, front-end and head of what is made without a network."""

@@ -2,7 +2,8 @@
 
 Settings with ``head.kind == "beats"``. Rises of the log mel bands, summed within groups of bands, are
 strokes; how alike each group is to itself a moment later, for moments evenly spaced by logarithm, is
-the vector. So where in its bar a loop begins changes nothing.
+the vector, and one number more that is always the same: what has no strokes has a direction, too. So
+where in its bar a loop begins changes nothing.
 """
 
 from __future__ import annotations
@@ -27,21 +28,23 @@ Floats = npt.NDArray[np.float32]
 class BeatHead:
     """How alike each of `groups` of bands is to itself 1 to `longest` frames later.
 
-    `places`: distances that are kept, evenly by logarithm from `shortest` frames on.
+    `places`: distances that are kept, evenly by logarithm from `shortest` frames on; `still`: the
+    number that is always the same, small beside what a beat has.
     """
 
     groups: int
     shortest: int
     longest: int
     places: int
+    still: float
 
     @property
     def dim(self) -> int:
         """Length of a vector."""
-        return self.groups * self.places
+        return self.groups * self.places + 1
 
     def __call__(self, frames: Frames) -> Floats:
-        """Frames of windows (n, frames, bands) -> (n, groups * places)."""
+        """Frames of windows (n, frames, bands) -> (n, groups * places + 1)."""
         level = relative_level(frames)
         rises = np.maximum(np.diff(level, axis=1), np.float32(0))
         grouped = rises.reshape(*rises.shape[:2], self.groups, -1).sum(axis=3)
@@ -49,7 +52,9 @@ class BeatHead:
         again = coming_back(strokes, self.longest)
         below, share = _places(self.shortest, self.longest, self.places)
         kept = again[:, :, below] * (1 - share) + again[:, :, below + 1] * share
-        return np.ascontiguousarray(kept.reshape(len(kept), self.dim), np.float32)
+        vectors = np.full((len(kept), self.dim), self.still, np.float32)
+        vectors[:, :-1] = kept.reshape(len(kept), -1)
+        return vectors
 
 
 def coming_back(strokes: Floats, longest: int) -> Floats:
@@ -92,7 +97,7 @@ def beat_space(settings: dict[str, Any]) -> Space:
         sample_rate=frontend.rate_hz,
         window_samples=settings["window_samples"],
         frontend=frontend,
-        head=BeatHead(how["groups"], how["shortest"], how["longest"], how["places"]),
+        head=BeatHead(how["groups"], how["shortest"], how["longest"], how["places"], how["still"]),
         settings=settings,
         card=settings["card"],
     )

@@ -10,7 +10,7 @@ from soundkin.frontend.log_mel import Frames
 from soundkin.space_beat import BeatHead, coming_back
 from soundkin.space_pitch import FLOOR
 
-HEAD = BeatHead(groups=2, shortest=3, longest=20, places=9)
+HEAD = BeatHead(groups=2, shortest=3, longest=20, places=9, still=0.25)
 
 
 def frames_of(mel: np.ndarray) -> Frames:
@@ -19,7 +19,9 @@ def frames_of(mel: np.ndarray) -> Frames:
 
 def test_a_vector_by_loops() -> None:
     mel = np.random.default_rng(0).exponential(1.0, (60, 4)) ** 6
-    ours = HEAD(frames_of(mel))[0].reshape(2, 9)
+    *ours, still = HEAD(frames_of(mel))[0]
+    assert still == 0.25
+    ours = np.reshape(ours, (2, 9))
     level = 1 + np.log(mel / mel.max() + FLOOR) / -math.log(FLOOR)
     places = np.geomspace(3, 20, 9)
     for group in range(2):
@@ -48,4 +50,4 @@ def test_where_a_loop_begins_changes_nothing() -> None:
 
 def test_without_strokes_nothing_comes_back() -> None:
     assert not coming_back(np.ones((1, 2, 40), np.float32), 10).any()
-    assert np.isfinite(HEAD(frames_of(np.zeros((60, 4))))).all()
+    assert HEAD(frames_of(np.zeros((60, 4))))[0].tolist() == [*[0.0] * 18, 0.25]
