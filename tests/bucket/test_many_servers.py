@@ -65,6 +65,21 @@ class History:
             if len(self.until) > 1:
                 self.until[-2] = time.monotonic()
 
+    def verdict(self, named: set[str], asked: float) -> str:
+        """Say what is wrong with an answer: how old it is, or that the library never was so."""
+        with self.lock:
+            ages = [
+                asked - until
+                for until, sounds in zip(self.until, self.sounds, strict=True)
+                if sounds == named
+            ]
+            if ages:
+                return f"an answer {min(ages):.1f} s old, where {STATED_S:g} s are stated"
+            more, fewer = named - self.sounds[-1], self.sounds[-1] - named
+            return (
+                f"the library never was so: beside the newest {len(more)} more, {len(fewer)} fewer"
+            )
+
     def between(self, asked: float, answered: float, *, grace_s: float) -> list[frozenset[str]]:
         """What an answer may show that was asked for and given at these moments."""
         with self.lock:
@@ -154,8 +169,7 @@ class Asker:
         if answer.status_code != 200:
             self.problems.append(f"{answer.status_code}: {answer.text[:300]}")
         elif named not in self.history.between(asked, answered, grace_s=STATED_S):
-            n = [len(s) for s in self.history.between(asked, answered, grace_s=STATED_S)]
-            self.problems.append(f"{len(named)} sounds, where it should be one of {n}")
+            self.problems.append(self.history.verdict(named, asked))
         elif named not in self.history.between(asked, answered, grace_s=0.0):
             with self.history.lock:
                 number = max(i for i, s in enumerate(self.history.sounds) if s == named)
