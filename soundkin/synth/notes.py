@@ -185,7 +185,8 @@ def _periods(
         turns[shaken] += bent * torch.sin(2 * math.pi * VIBRATO_HZ * since[shaken])
     place = (turns * PERIOD).long() & (PERIOD - 1)
     bright_part, dull_part = (table.gather(1, place) for table in tables)
-    return levels[0] * bright_part + levels[1] * dull_part
+    sound: Tensor = levels[0] * bright_part + levels[1] * dull_part
+    return sound
 
 
 def _between(n: int, low: float, high: float, generator: Generator) -> Tensor:
