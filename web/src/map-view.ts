@@ -104,7 +104,7 @@ export class MapView {
       button("Closer", "+", () => this.#surface.zoomBy(1.6)),
       button("Farther", "−", () => this.#surface.zoomBy(1 / 1.6)),
       button("Show all", "All", () => this.#surface.all()),
-      button("Zoom to the outline, or to what is selected", "Selection", () => this.#surface.lookAtSelection()),
+      button("Zoom to the selection: the outline, or what is ringed", "Selection", () => this.#surface.lookAtSelection()),
     );
     this.root = el(
       "section",
