@@ -147,7 +147,8 @@ def _two_moments(
     free = rooms - 2 * spans
 
     def anywhere(u: Doubles) -> Ints:
-        return (u * rooms).astype(np.int64)
+        starts: Ints = (u * rooms).astype(np.int64)
+        return starts
 
     a, u = _sounding(sounds, which, speeds, data.window, generator, anywhere)
 
@@ -173,7 +174,8 @@ def _two_voices(
     def around(u: Doubles, speed: Doubles) -> Ints:
         middle = (part + u) / data.moments * lengths
         last = np.maximum(lengths - speed * data.window, 0)
-        return np.clip(middle - speed * data.window / 2, 0, last).astype(np.int64)
+        starts: Ints = np.clip(middle - speed * data.window / 2, 0, last).astype(np.int64)
+        return starts
 
     def slow(u: Doubles) -> Ints:
         return around(u, speeds[0])
