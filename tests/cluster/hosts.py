@@ -138,14 +138,14 @@ import logging, socket, sys, time
 host, n, until = sys.argv[1], int(sys.argv[2]), time.monotonic() + float(sys.argv[3])
 while time.monotonic() < until:
     try:
-        socket.create_connection((host, 6379), 5).close()
+        socket.create_connection((host, 10001), 5).close()
         break
     except OSError:
         time.sleep(0.5)
 import ray
 while time.monotonic() < until:
     try:
-        ray.init(f"{host}:6379", logging_level=logging.ERROR, log_to_driver=False)
+        ray.init(f"ray://{host}:10001", logging_level=logging.ERROR, log_to_driver=False)
         break
     except ConnectionError:
         time.sleep(1.0)
