@@ -63,9 +63,9 @@ WORDS = {
         "no sound font. The figures' notes and music are FluidSynth's (FluidR3 GM), never trained on; "
         "the bands were measured on real sounds.",
         "made": "begun with the weights of `sound`; 256 directions that tell kin from strangers over "
-        "4,096 drawn pairs; the recipe among four, chosen on the notes and the shifted one-shots",
+        "4,096 drawn pairs; the recipe among three, chosen on the notes and the shifted one-shots",
         "limits": "A drum struck lower is the same drum to it: not for finding a tuning, a tonal sound "
-        "of one key, or a melody. A shift moves formants too, so what speech is said by stays mixed. "
+        "of one key, or a melody. In speech, who speaks and what is said stay mixed. "
         "Within a full mix it hears the mix. Nothing above 8 kHz, a second at a time.",
     },
     "tonal": {
