@@ -78,7 +78,8 @@ def library_card(serving: State) -> LibraryOut:
         path=library.where,
         version=__version__,
         counts=_counts(library, info),
-        spaces=[space.name for space in info.spaces],
+        # one that gave way to a newer one of its name has no borders: nothing can be asked in it
+        spaces=[space.name for space in info.spaces if any(space.borders)],
         indexes=[SpaceOut.model_validate(space) for space in info.spaces],
         installed=installed_spaces(),
         disk=disk_use(library.path),
