@@ -34,8 +34,8 @@ def centres_of(
     """Centres (n_centres, dim) of some vectors (n, dim), and the number of each one's own (n,)."""
     faiss = _faiss(threads)
     if n_centres <= FLAT_UP_TO:
-        points = POINTS if n_centres <= MANY else POINTS_OF_MANY
-        centres = _means(faiss, vectors, n_centres, seed, points, ITERATIONS)
+        per = POINTS if n_centres <= MANY else POINTS_OF_MANY
+        centres = _means(faiss, vectors, n_centres, seed, per, ITERATIONS)
         return centres, _nearest(faiss, centres, vectors)
     rng = np.random.default_rng(seed)
     n_points = min(len(vectors), POINTS_BELOW * n_centres)
