@@ -17,7 +17,7 @@ from soundkin.recipe.assemble import build_model
 from soundkin.recipe.export import export_space
 from soundkin.recipe.load import load_recipe
 from soundkin.recipe.vector import fit_vector, principal
-from soundkin.recipe.views import draw_views
+from soundkin.recipe.views import Views, draw_views
 from soundkin.space import load_space
 
 SMALL = ["encoder.widths=[4, 8, 8, 8, 8]", "vector.dims=12", "run.batch=16"]
@@ -81,3 +81,34 @@ def test_gain_changes_nothing_and_neither_does_what_lies_behind(made):
 def test_components_are_for_synthesized_sound_and_the_small_network():
     with pytest.raises(InputError, match=r"vector\.dims with data\.source 'folder'"):
         load_recipe("music", ["vector.dims=16"])
+
+
+def test_a_space_of_kin_hears_as_its_recipe_does(tmp_path):
+    recipe = load_recipe(
+        "content", ["encoder.widths=[4, 4, 4, 8]", "vector.dims=6", "frontend.centred=true"]
+    )
+    with torch.random.fork_rng(), pytest.MonkeyPatch.context() as patch:
+        torch.manual_seed(0)
+        patch.setattr(vector, "PAIRS", 64)
+        model = build_model(recipe)
+        noise = torch.randn(64, 4, 16_000, generator=torch.Generator().manual_seed(1))
+        sound = noise.cumsum(dim=2)  # four colours of noise, so that there is something to tell
+        made = Views(sound[:, 0], sound[:, 0] + 0.1 * noise[:, 1], torch.full((64,), -1))
+        file = tmp_path / "a.json"
+        export_space(model, file, windows=made.a, draw=lambda _: made)
+        fitted = fit_vector(model, lambda _: made)
+    rows = made.a[:20] / made.a[:20].abs().amax(dim=1, keepdim=True)
+    expected = fitted_vectors(model, fitted, rows)
+    np.testing.assert_allclose(load_space(file).embed(rows.numpy()), expected, atol=2e-4)
+
+
+def fitted_vectors(model, fitted, rows):
+    """By the definition: frames without their bands' means, network, map, length one."""
+    with torch.no_grad():
+        frames = model.frames(rows)
+        frames = frames - frames.mean(dim=2, keepdim=True)
+        every = torch.full((len(rows),), frames.shape[2])
+        learnt = model.encoder(frames, every)
+        learnt = learnt / learnt.norm(dim=1, keepdim=True)
+        vectors = ((learnt - fitted.mean) @ fitted.matrix).numpy()
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
