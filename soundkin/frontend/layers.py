@@ -27,7 +27,9 @@ NOTES = MelSettings(
     scale="semitones",
 )  # fmt: skip
 """Six octaves from A1 on in half semitones; frames long enough to tell them apart."""
-BEATS = MelSettings(rate_hz=8000, win=320, hop=160, n_fft=512, bands=24, low_hz=40.0, high_hz=4000.0)
+BEATS = MelSettings(
+    rate_hz=8000, win=320, hop=160, n_fft=512, bands=24, low_hz=40.0, high_hz=4000.0
+)
 """A frame every 20 ms, for windows of seconds."""
 LAYER_PRESETS: dict[str, MelSettings] = {
     **PRESETS,
