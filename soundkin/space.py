@@ -22,7 +22,7 @@ import numpy.typing as npt
 from soundkin.audio.windows import WINDOW_S, active_range
 from soundkin.errors import InputError, SpaceError
 from soundkin.frontend.cepstra import cepstra, deltas, mean_and_deviation
-from soundkin.frontend.log_mel import Frames, MelSettings, mel_at, mel_windows, n_frames
+from soundkin.frontend.log_mel import TILE, Frames, MelSettings, mel_at, mel_windows, n_frames
 from soundkin.shelf import find_space
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ FORMAT = 1
 """Version of the settings file."""
 BATCH = 64
 """Windows in flight."""
-TILE = 16
-"""Numbers of valid frames are rounded up to multiples of it: windows of one size share a product."""
 
 
 class Head(Protocol):

@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from soundkin.frontend.log_mel import PRESETS, mel_at
 from soundkin.index import build
 from soundkin.synth.doppelganger import pairs
 from soundkin.synth.patches import make_patch
 
 
 def main() -> None:
-    """Make a mel frame, build and ask every kind of index, draw from every patch."""
-    mel_at(np.zeros(600, np.float32), np.array([0]), PRESETS["mfcc"])
+    """Build and ask every kind of index, draw from every patch."""
     X = np.random.default_rng(0).standard_normal((3000, 32)).astype(np.float32)
     for kind in ("exact", "forest", "ann"):
         index = build(kind, X, seed=0)

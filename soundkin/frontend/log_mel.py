@@ -1,21 +1,23 @@
-"""Samples -> mel frames, without PyTorch: named settings, the mel matrix, the fast path.
+"""Samples -> mel frames, in NumPy alone: named settings, the mel matrix, the fast path.
 
 Takes mono float32 samples at the rate of the settings; gives (frames, bands) float32. Frame k looks
 at the `win` samples from k * hop on and never beyond the sound: nothing is padded, so a window has
 the same frames alone and inside a longer stretch.
 
-Frames are made by compiled loops (:mod:`soundkin.frontend.tiles`), each in a lane of its own: a
-frame is the same bit for bit among any others, in any batch and with any number of threads.
+Frames run in tiles of 16, each matrix product of a fixed shape and too small for BLAS to split over
+threads; each window begins a tile. So a window's frames are the same bit for bit among any others,
+in any batch and with any number of threads.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from soundkin.errors import InputError
 from soundkin.frontend.scales import MelScale, hz_to_mel, mel_to_hz
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Compression = Literal["none", "ln", "log10", "db"]
+
+TILE = 16
+"""Frames that are worked on together; shorter rows of frames are filled up with silence."""
+BLOCK = 16 * TILE
+"""Frames in flight: what still fits the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,18 @@ def mel_matrix(settings: MelSettings) -> Floats:
     return matrix
 
 
+@cache
+def _mel_parts(settings: MelSettings) -> tuple[tuple[slice, slice, Floats], ...]:
+    """The triangles of the lower and of the upper bands, each over the bins that they touch."""
+    matrix, parts = mel_matrix(settings), []
+    middle = 3 * settings.bands // 5
+    for bands in (slice(0, middle), slice(middle, settings.bands)):
+        touched = np.flatnonzero(matrix[:, bands].any(axis=1))
+        bins = slice(int(touched[0]), int(touched[-1]) + 1) if len(touched) else slice(0, 1)
+        parts.append((bins, bands, np.ascontiguousarray(matrix[bins, bands])))
+    return tuple(parts)
+
+
 def mel_at(samples: Floats, positions: Ints, settings: MelSettings) -> Floats:
     """Mel frames that begin at the given samples: (len(positions), bands) float32.
 
@@ -110,37 +129,31 @@ def mel_at(samples: Floats, positions: Ints, settings: MelSettings) -> Floats:
     >>> mel_at(np.ones(1000, np.float32), np.array([0, 400]), PRESETS["mfcc"]).shape
     (2, 40)
     """
-    mel = np.empty((len(positions), settings.bands), np.float32)
     if not len(positions):
-        return mel
+        return np.empty((0, settings.bands), np.float32)
     first, last = int(positions.min()), int(positions.max())
     if first < 0 or last + settings.win > len(samples):
         found = f"frames from {first} to {last + settings.win}"
         raise InputError(found, f"places within {len(samples)} samples")
-    from soundkin.frontend.tiles import mel_rows  # noqa: PLC0415 - Numba takes 0.3 s to import
+    from scipy.fft import rfft  # noqa: PLC0415 - 0.3 s to import
 
-    sound = np.ascontiguousarray(samples, np.float32)
-    places = np.ascontiguousarray(positions, np.int64)
-    mel_rows(sound, places, *_transform(settings), mel)
-    return _COMPRESS[settings.compression](mel)
-
-
-@cache
-def _transform(settings: MelSettings) -> tuple[Any, ...]:
-    """What :func:`soundkin.frontend.tiles.mel_rows` needs to know, for a transform of any power of two."""
-    n_fft, win = settings.n_fft, settings.win
-    if n_fft < 4 or n_fft & (n_fft - 1) or win > n_fft:
-        raise InputError(f"win {win}, n_fft {n_fft}", "a power of two from 4 on, and win within it")
-    angles = 2 * np.pi * np.arange(n_fft) / n_fft
-    turns = [wave(angles).astype(np.float32) for wave in (np.cos, np.sin)]
-    matrix = mel_matrix(settings)
-    touched = [np.flatnonzero(column) for column in matrix.T]
-    firsts = np.array([bins[0] if len(bins) else 0 for bins in touched], np.int64)
-    lasts = np.array([bins[-1] + 1 if len(bins) else 0 for bins in touched], np.int64)
-    weights = np.concatenate([
-        matrix[first:last, band] for band, (first, last) in enumerate(zip(firsts, lasts, strict=True))
-    ])  # fmt: skip
-    return (_hann(win), *turns, firsts, lasts, weights, settings.power == 1)
+    window, rows = _hann(settings.win), _rows_at_once(settings)
+    views = sliding_window_view(samples, settings.win)
+    mel = np.empty((-(-len(positions) // TILE) * TILE, settings.bands), np.float32)
+    for begin in range(0, len(positions), BLOCK):
+        chosen = positions[begin : begin + BLOCK]
+        frames = np.zeros((-(-len(chosen) // TILE) * TILE, settings.win), np.float32)
+        np.multiply(views[_evenly(chosen)], window, out=frames[: len(chosen)])
+        spectrum = rfft(frames, settings.n_fft, overwrite_x=True)
+        power = np.square(spectrum.real)
+        power += np.square(spectrum.imag)
+        if settings.power == 1:
+            np.sqrt(power, out=power)
+        tiles = power.reshape(-1, rows, power.shape[1])
+        out = mel[begin : begin + len(frames)].reshape(-1, rows, settings.bands)
+        for bins, bands, part in _mel_parts(settings):
+            np.matmul(tiles[:, :, bins], part, out=out[:, :, bands])
+    return _COMPRESS[settings.compression](mel[: len(positions)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,23 +194,40 @@ def mel_windows(windows: Floats, valid_samples: Ints, settings: MelSettings) -> 
         per_hop[valid_samples * steps <= width] = min(steps, settings.finest)
     hop = settings.hop // per_hop
     valid = np.maximum(1, 1 + (valid_samples - settings.win) // hop)
-    first = np.cumsum(valid) - valid
-    rows = np.repeat(np.arange(len(valid)), valid)
-    frames = np.arange(len(rows)) - first[rows]
+    tiled = -(-valid // TILE) * TILE
+    first = np.cumsum(tiled) - tiled
+    rows = np.repeat(np.arange(len(valid)), tiled)
+    frames = np.minimum(np.arange(len(rows)) - first[rows], valid[rows] - 1)
     flat = mel_at(windows.reshape(-1), rows * width + frames * hop[rows], settings)
-    count = n_frames(width, settings)
-    if (valid == count).all():
-        return Frames(flat.reshape(len(windows), count, settings.bands), valid, per_hop)
-    places = np.minimum(np.arange(count), valid[:, None] - 1)
+    places = np.minimum(np.arange(n_frames(width, settings)), valid[:, None] - 1)
     return Frames(flat[first[:, None] + places], valid, per_hop)
+
+
+def _evenly(positions: Ints) -> Ints | slice:
+    """Rising positions at even distances as a slice, which is looked at without a copy."""
+    steps = np.diff(positions)
+    if len(steps) and steps[0] > 0 and (steps == steps[0]).all():
+        return slice(int(positions[0]), int(positions[-1]) + 1, int(steps[0]))
+    return positions
 
 
 @cache
 def _hann(win: int) -> Floats:
     """Periodic Hann window (win,)."""
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(win) / win)).astype(np.float32)
+    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(win) / win)).astype(np.float32)
+    window.setflags(write=False)
+    return window
 
 
+def _rows_at_once(settings: MelSettings) -> int:
+    """Rows of one matrix product: a power of two, below the size that BLAS splits over threads."""
+    rows = TILE
+    while rows > 1 and rows * (settings.n_fft // 2 + 1) * settings.bands > _ONE_THREAD:
+        rows //= 2
+    return rows
+
+
+_ONE_THREAD = 1 << 18
 _COMPRESS: dict[Compression, Callable[[Floats], Floats]] = {
     "none": lambda mel: mel,
     "ln": lambda mel: np.log(mel + np.float32(0.01)),
