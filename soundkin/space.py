@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -123,6 +123,25 @@ class Space:
     head: Head
     settings: dict[str, Any]
     card: dict[str, Any]
+
+    @classmethod
+    def described(cls, settings: dict[str, Any], head: Head) -> Self:
+        """A space from its settings and its head. Raises ValueError for settings of another format."""
+        if settings["format"] != FORMAT:
+            raise ValueError(f"format {settings['format']}")
+        numbers = {key: value for key, value in settings["frontend"].items() if key != "kind"}
+        frontend = MelSettings(**numbers)
+        return cls(
+            id=space_id(settings),
+            name=settings["name"],
+            version=settings["version"],
+            sample_rate=frontend.rate_hz,
+            window_samples=settings["window_samples"],
+            frontend=frontend,
+            head=head,
+            settings=settings,
+            card=settings["card"],
+        )
 
     @property
     def dim(self) -> int:
@@ -313,15 +332,7 @@ def load_space(name: str | Path) -> Space:
             from soundkin.space_graph import graph_space  # noqa: PLC0415 - as above
 
             return graph_space(settings, path.parent)
-        if settings["head"].get("kind") == "pitches":
-            from soundkin.space_pitch import pitch_space  # noqa: PLC0415 - as above
-
-            return pitch_space(settings)
-        if settings["head"].get("kind") == "beats":
-            from soundkin.space_beat import beat_space  # noqa: PLC0415 - as above
-
-            return beat_space(settings)
-        return _from_settings(settings)
+        return Space.described(settings, _head_by_hand(settings))
     except (ValueError, KeyError, TypeError) as error:
         raise SpaceError(
             f"{path} does not describe a space ({error})", f"format {FORMAT}"
@@ -335,23 +346,24 @@ def space_id(settings: dict[str, Any]) -> str:
     return f"{settings['name']}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def _from_settings(settings: dict[str, Any]) -> Space:
-    """Settings as in the file -> Space."""
-    if settings["format"] != FORMAT:
-        raise ValueError(f"format {settings['format']}")
-    head = settings["head"]
-    mean, scale = (np.array(head[key], np.float32) for key in ("mean", "scale"))
-    return Space(
-        id=space_id(settings),
-        name=settings["name"],
-        version=settings["version"],
-        sample_rate=settings["frontend"]["rate_hz"],
-        window_samples=settings["window_samples"],
-        frontend=MelSettings(**settings["frontend"]),
-        head=CepstralHead(head["n_coefficients"], head["reach"], head["floor"], mean, scale),
-        settings=settings,
-        card=settings["card"],
-    )
+def _head_by_hand(settings: dict[str, Any]) -> Head:
+    """The head of a space that nothing was learnt for."""
+    how = settings["head"]
+    if how.get("kind") == "pitches":
+        from soundkin.space_pitch import PitchHead  # noqa: PLC0415 - few need it
+
+        return PitchHead(settings["frontend"]["bands"], how["steps"], how["root"], how["folded"])
+    if how.get("kind") == "beats":
+        from soundkin.space_beat import BeatHead  # noqa: PLC0415 - as above
+
+        return BeatHead(how["groups"], how["shortest"], how["longest"], how["places"], how["still"])
+    return _cepstral_head(how)
+
+
+def _cepstral_head(how: dict[str, Any]) -> CepstralHead:
+    """The head of `mfcc` from its settings."""
+    mean, scale = (np.array(how[key], np.float32) for key in ("mean", "scale"))
+    return CepstralHead(how["n_coefficients"], how["reach"], how["floor"], mean, scale)
 
 
 def _resampled(chunk: Chunk, rate_hz: int) -> Floats:

@@ -9,13 +9,11 @@ where in its bar a loop begins changes nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from soundkin.frontend.log_mel import MelSettings
-from soundkin.space import FORMAT, Space, space_id
 from soundkin.space_pitch import relative_level
 
 if TYPE_CHECKING:
@@ -83,21 +81,3 @@ def _places(shortest: int, longest: int, places: int) -> tuple[npt.NDArray[np.in
     at = np.geomspace(shortest, longest, places) - 1
     below = np.minimum(at.astype(np.int64), longest - 2)
     return below, (at - below).astype(np.float32)
-
-
-def beat_space(settings: dict[str, Any]) -> Space:
-    """A space from settings whose head is of this kind. Raises ValueError for another format."""
-    if settings["format"] != FORMAT:
-        raise ValueError(f"format {settings['format']}")
-    how, frontend = settings["head"], MelSettings(**settings["frontend"])
-    return Space(
-        id=space_id(settings),
-        name=settings["name"],
-        version=settings["version"],
-        sample_rate=frontend.rate_hz,
-        window_samples=settings["window_samples"],
-        frontend=frontend,
-        head=BeatHead(how["groups"], how["shortest"], how["longest"], how["places"], how["still"]),
-        settings=settings,
-        card=settings["card"],
-    )

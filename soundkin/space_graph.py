@@ -24,7 +24,7 @@ import numpy.typing as npt
 from soundkin.errors import InputError, NotFound, SpaceError
 from soundkin.frontend.log_mel import PRESETS, MelSettings, mel_windows, n_frames
 from soundkin.shelf import install
-from soundkin.space import FORMAT, space_id
+from soundkin.space import FORMAT
 from soundkin.space_onnx import WaveSpace, _session
 
 Floats = npt.NDArray[np.float32]
@@ -188,17 +188,8 @@ def graph_space(settings: dict[str, Any], folder: Path) -> GraphSpace:
         raise SpaceError(f"no graph {str(file)!r}", "the file beside the settings", "add it again")
     if hashlib.sha256(file.read_bytes()).hexdigest() != head["sha256"]:
         raise SpaceError(f"{str(file)!r} is another graph", "that of the settings", "add it again")
-    frontend = {key: value for key, value in settings["frontend"].items() if key != "kind"}
-    return GraphSpace(
-        id=space_id(settings),
-        name=settings["name"],
-        version=settings["version"],
-        sample_rate=frontend["rate_hz"],
-        window_samples=settings["window_samples"],
-        frontend=MelSettings(**frontend),
-        head=GraphHead(str(file), head["sha256"], head["feed"], head["batch"], head["dim"]),
-        settings=settings,
-        card=settings["card"],
+    return GraphSpace.described(
+        settings, GraphHead(str(file), head["sha256"], head["feed"], head["batch"], head["dim"])
     )
 
 

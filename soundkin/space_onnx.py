@@ -25,11 +25,12 @@ import numpy as np
 import numpy.typing as npt
 
 from soundkin.errors import SpaceError
-from soundkin.frontend.log_mel import Frames, MelSettings
-from soundkin.space import BATCH, FORMAT, Gathered, Space, space_id
+from soundkin.space import BATCH, FORMAT, Gathered, Space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from soundkin.frontend.log_mel import Frames
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -153,19 +154,8 @@ def onnx_space(settings: dict[str, Any], folder: Path) -> Space:
         raise SpaceError(f"no graph {str(file)!r}", "the file beside the settings", "export again")
     if hashlib.sha256(file.read_bytes()).hexdigest() != head["sha256"]:
         raise SpaceError(f"{str(file)!r} is another graph", "that of the settings", "export again")
-    wave = settings["frontend"].get("kind") == "samples"
-    frontend = {key: value for key, value in settings["frontend"].items() if key != "kind"}
-    return (WaveSpace if wave else FrameSpace)(
-        id=space_id(settings),
-        name=settings["name"],
-        version=settings["version"],
-        sample_rate=frontend["rate_hz"],
-        window_samples=settings["window_samples"],
-        frontend=MelSettings(**frontend),
-        head=OnnxHead(str(file), head["batch"], head["dim"], head["sha256"]),
-        settings=settings,
-        card=settings["card"],
-    )
+    kind = WaveSpace if settings["frontend"].get("kind") == "samples" else FrameSpace
+    return kind.described(settings, OnnxHead(str(file), head["batch"], head["dim"], head["sha256"]))
 
 
 def load_onnx_space(path: str | Path) -> Space:

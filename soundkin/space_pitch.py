@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-
-from soundkin.frontend.log_mel import MelSettings
-from soundkin.space import FORMAT, Space, space_id
 
 if TYPE_CHECKING:
     from soundkin.frontend.log_mel import Frames
@@ -93,21 +90,3 @@ def centred(x: Floats) -> Floats:
     length = np.sqrt(np.square(apart).sum(axis=1, keepdims=True))
     found: Floats = apart / np.maximum(length, np.float32(1e-12))
     return found
-
-
-def pitch_space(settings: dict[str, Any]) -> Space:
-    """A space from settings whose head is of this kind. Raises ValueError for another format."""
-    if settings["format"] != FORMAT:
-        raise ValueError(f"format {settings['format']}")
-    how, frontend = settings["head"], MelSettings(**settings["frontend"])
-    return Space(
-        id=space_id(settings),
-        name=settings["name"],
-        version=settings["version"],
-        sample_rate=frontend.rate_hz,
-        window_samples=settings["window_samples"],
-        frontend=frontend,
-        head=PitchHead(frontend.bands, how["steps"], how["root"], how["folded"]),
-        settings=settings,
-        card=settings["card"],
-    )
