@@ -29,6 +29,7 @@ import numpy as np
 from index_plot import chart
 from ingest import long_files, one_shots
 from results import machine, table, write_section
+from scale import put_library
 from search import PER_SOUND, build, clustered, near
 
 from soundkin import Library, load_space
@@ -161,11 +162,7 @@ def of_bucket(here: Path) -> tuple[list[str], float]:
     with s3() as endpoint:
         os.environ["AWS_ENDPOINT_URL"] = endpoint
         address = f"s3://{BUCKET}/library"
-        bucket = Bucket(Address.of(address))
-        for path in sorted(local.rglob("*")):
-            inside = path.relative_to(local)
-            if path.is_file() and inside.parts[0] in {"soundkin.json", "tables"}:
-                bucket.create(str(inside), path.read_bytes())
+        put_library(local, Bucket(Address.of(address)))
         libraries = [Library.open(place) for place in (local, address)]
         opened = []
         for library in libraries:

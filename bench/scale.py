@@ -199,6 +199,14 @@ def cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def put_library(here: Path, bucket: Bucket) -> None:
+    """Copy a library's marker and tables from a folder."""
+    for path in sorted(here.rglob("*")):
+        inside = path.relative_to(here)
+        if path.is_file() and inside.parts[0] in {"soundkin.json", "tables"}:
+            bucket.create(str(inside), path.read_bytes())
+
+
 def in_bucket(here: Path, q: np.ndarray, X: np.ndarray) -> list[list[object]]:
     """Requests and bytes of what a server and an indexer do, on a bucket that counts."""
     from tests.bucket.s3 import BUCKET, moody_s3, running_s3
@@ -210,10 +218,7 @@ def in_bucket(here: Path, q: np.ndarray, X: np.ndarray) -> list[list[object]]:
         os.environ["AWS_ENDPOINT_URL"] = front
         address = f"s3://{BUCKET}/library"
         bucket = Bucket(Address.of(address))
-        for path in sorted(here.rglob("*")):
-            inside = path.relative_to(here)
-            if path.is_file() and inside.parts[0] in {"soundkin.json", "tables"}:
-                bucket.create(str(inside), path.read_bytes())
+        put_library(here, bucket)
 
         def counted(what: str, work: object) -> None:
             mood.log.clear()

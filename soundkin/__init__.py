@@ -19,6 +19,7 @@ The map of the house; sound flows down, a file imports only what stands above it
 - :mod:`soundkin.listen`    what a person asks with -> query vectors
 - :mod:`soundkin.listing`   what is in a library, page by page
 - :mod:`soundkin.noting`    notes on sounds and ranges of them
+- :mod:`soundkin.marked`    tags and notes of a library's sounds, behind one object
 - :mod:`soundkin.facade`    :class:`Library`: all of it behind one object
 - :mod:`soundkin.dedupe`    duplicates: exact, copies, versions (`overlays`, `aligned`: one over another)
 - :mod:`soundkin.tagging`   a few examples -> suggestions, with their evidence (`likeness`: how probable)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soundkin import listing, noting
+from soundkin import listing
 from soundkin import search as searching
 from soundkin.chosen import (
     Borders,
@@ -28,7 +28,6 @@ from soundkin.chosen import (
 )
 from soundkin.errors import NotFound, Offline, UnknownSpace
 from soundkin.library import export, places
-from soundkin.library import tags as tag_rows
 from soundkin.library.catalogue import Catalogue, Snapshot, SpaceView
 from soundkin.library.counts import Counter
 from soundkin.library.ingest import IndexReport, Progress, index_folder
@@ -41,6 +40,7 @@ from soundkin.library.store import Store
 from soundkin.library.upkeep import Upkeep
 from soundkin.library.views import Failure, IndexInfo, LibraryInfo, Root, Segment, Sound
 from soundkin.listen import SOUND_ID, Listener, QueryItem, as_items
+from soundkin.marked import Marked
 from soundkin.scope import Scope
 from soundkin.search import Part, SearchResult, Sense
 
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-    from soundkin.noting import Imported, Note
     from soundkin.space import Space
 
 __all__ = ["IndexReport", "Library", "Look", "Progress", "QueryItem", "Scope", "SearchResult"]
@@ -67,7 +66,7 @@ class Look:
     borders: Borders
 
 
-class Library:
+class Library(Marked):
     """A collection of sounds that can be searched by how they sound.
 
     Open one with `Library.open`; it is a context manager. Safe to use from several threads and, beside
@@ -406,101 +405,6 @@ class Library:
             spaces=space_infos(store, self._catalogue.snapshot(), self._upkeep.info),
             roots=tuple(self.roots()),
         )
-
-    # -- tags ---------------------------------------------------------------------------------------
-
-    def tag(self, sound_ids: Iterable[str], tags: Iterable[str]) -> None:
-        """Put tags on sounds; favourites are the tag "favourite". Raises `NotFound`, `InputError`."""
-        tag_rows.put(self._store, self._checked_ids(sound_ids), tags)
-        self._catalogue.touch()
-
-    def untag(self, sound_ids: Iterable[str], tags: Iterable[str]) -> None:
-        """Take tags off sounds; one that is not there is passed over. Raises `NotFound`, `InputError`."""
-        tag_rows.take_off(self._store, self._checked_ids(sound_ids), tags)
-        self._catalogue.touch()
-
-    def tag_counts(self) -> dict[str, int]:
-        """Count the sounds of every tag, most used first."""
-        return tag_rows.counts(self._store)
-
-    # -- notes --------------------------------------------------------------------------------------
-
-    def annotate(
-        self,
-        what: str | Path,
-        text: str = "",
-        *,
-        start_s: float | None = None,
-        end_s: float | None = None,
-        tags: Sequence[str] = (),
-        author: str = "",
-        low_hz: float | None = None,
-        high_hz: float | None = None,
-    ) -> Note:
-        """Write a note on a sound, or on a range (seconds) and a band (Hz) of it; return it.
-
-        what: a sound id, a segment id, a path in the library, or "path@start-end". Files that move and
-        folders that are indexed again keep their notes; `forget` takes them with the sound.
-        Raises `NotFound`, `InputError`.
-        """
-        return noting.add(
-            self._catalogue,
-            what,
-            text,
-            start_s=start_s,
-            end_s=end_s,
-            tags=tags,
-            author=author,
-            low_hz=low_hz,
-            high_hz=high_hz,
-        )
-
-    def annotations(
-        self,
-        what: str | Path | None = None,
-        *,
-        after: str = "",
-        limit: int = 100,
-        author: str = "",
-        saying: str = "",
-    ) -> list[Note]:
-        """Return up to `limit` notes in the order of their ids, which grow with time.
-
-        what: only those on this sound, or that touch this range or segment of it. after: the last id of
-        the page before. saying: what occurs in text or tags. Raises `NotFound`.
-        """
-        return noting.page(
-            self._catalogue, what, after=after, limit=limit, author=author, saying=saying
-        )
-
-    def unannotate(self, note_ids: Sequence[str]) -> list[Note]:
-        """Take notes away and return what they were. Raises `NotFound` when one is not there."""
-        return noting.remove(self._catalogue, note_ids)
-
-    def export_notes(
-        self, path: str | Path, form: str | None = None, *, scope: Scope | str | None = None
-    ) -> int:
-        """Write notes as csv, json, audacity or raven, by the file's name or `form`; return how many."""
-        return noting.export_to(self._catalogue, Path(path), form, scope)
-
-    def import_notes(
-        self,
-        path: str | Path,
-        form: str | None = None,
-        *,
-        sound: str | Path | None = None,
-        author: str = "",
-    ) -> Imported:
-        """Take in the notes of a file; see `soundkin.noting.import_from`."""
-        return noting.import_from(self._catalogue, Path(path), form, sound=sound, author=author)
-
-    def _checked_ids(self, sound_ids: Iterable[str]) -> list[str]:
-        """Return the ids once each, all of them known."""
-        snapshot = self._catalogue.snapshot()
-        ids = list(dict.fromkeys(sound_ids))
-        for sound_id in ids:
-            listing.ord_of(snapshot, sound_id)
-        return ids
 
     # -- places -------------------------------------------------------------------------------------
 

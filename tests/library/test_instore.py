@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,12 @@ from soundkin.library.store import Store
 from tests.library.making import heard, lay_root, put, sound_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from soundkin.search import Hit
+
+    Opened = Callable[[Path], Library]
 
 SOUNDS, EACH, ASKED = 1_500, 3, 48
 SMALL = "1MB"
@@ -76,22 +79,30 @@ def in_memory(laid: Path) -> Iterator[Library]:
 
 
 @pytest.fixture
-def bare(laid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
-    """On a machine with too little memory, without an index."""
+def little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
+    """Opens copies of libraries as on a machine with too little memory."""
     monkeypatch.setenv("SOUNDKIN_MEMORY", SMALL)
-    shutil.copytree(laid, tmp_path / "library")
-    with Library.open(tmp_path / "library") as library:
-        yield library
+    with contextlib.ExitStack() as kept:
+
+        def opened(path: Path) -> Library:
+            shutil.copytree(path, tmp_path / "library")
+            return kept.enter_context(Library.open(tmp_path / "library"))
+
+        yield opened
 
 
 @pytest.fixture
-def in_store(indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
-    """On a machine with too little memory, the index built."""
-    monkeypatch.setenv("SOUNDKIN_MEMORY", SMALL)
-    shutil.copytree(indexed, tmp_path / "library")
-    with Library.open(tmp_path / "library") as library:
-        library.look("mfcc")
-        yield library
+def bare(laid: Path, little_memory: Opened) -> Library:
+    """Without an index."""
+    return little_memory(laid)
+
+
+@pytest.fixture
+def in_store(indexed: Path, little_memory: Opened) -> Library:
+    """The index built."""
+    library = little_memory(indexed)
+    library.look("mfcc")
+    return library
 
 
 def common(found: Sequence[Hit], wanted: Sequence[Hit]) -> float:

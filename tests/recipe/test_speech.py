@@ -13,6 +13,7 @@ from soundkin.recipe.load import load_recipe
 from soundkin.recipe.sounds import Sounds
 from soundkin.recipe.speech import QUIET, play, recordings, synthesized
 from soundkin.recipe.views import draw_views
+from tests.recipe.drawing import drawn_twice
 
 RATE = 16_000
 PLAIN = ("deform.equaliser_db=[0,0]", "deform.low_pass_hz=[0,0]", "deform.reverberation_s=[0,0]",
@@ -138,11 +139,7 @@ def test_pauses_are_drawn_again():
 def test_the_same_draws_from_the_same_state_deformed_and_finite(name):
     how = load_recipe(name, ["run.batch=6", "data.moments=2", "deform.probability=1.0"])
     sounds, generator = tones(200, 300, 400), torch.Generator().manual_seed(3)
-    draw_views(how, sounds, generator)
-    state = generator.get_state()
-    first = draw_views(how, sounds, generator)
-    generator.set_state(state)
-    again = draw_views(how, sounds, generator)
+    first, again = drawn_twice(how, sounds, generator)
     assert first.a.equal(again.a)
     assert first.b.equal(again.b)
     assert torch.isfinite(first.a).all()

@@ -15,6 +15,7 @@ from soundkin.recipe.settings import Scramble
 from soundkin.recipe.sounds import Sounds
 from soundkin.recipe.views import draw_views
 from soundkin.synth.doppelganger import pairs
+from tests.recipe.drawing import drawn_twice
 
 RATE = 16_000
 
@@ -120,11 +121,7 @@ def test_the_same_draws_from_the_same_state():
     for name, sounds in (("music", noises()), ("doppelganger", None)):
         how = recipe("deform.noise=[0.01, 0.05]", name=name, batch=3)
         generator = torch.Generator().manual_seed(4)
-        draw_views(how, sounds, generator)
-        state = generator.get_state()
-        first = draw_views(how, sounds, generator)
-        generator.set_state(state)
-        again = draw_views(how, sounds, generator)
+        first, again = drawn_twice(how, sounds, generator)
         assert first.a.equal(again.a)
         assert first.b.equal(again.b)
 
