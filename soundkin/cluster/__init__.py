@@ -5,7 +5,8 @@ what makes a run safe on one machine makes it safe on many: a sound is itself by
 killed goes on where its last commit ended, the ledger says why a file is not in. Only the hearing happens
 elsewhere. A group of files is one task of Ray; the machine that gets it hands it to the very process that
 hears files on one machine (:mod:`soundkin.library.workers`), so a file that crashes the decoder is blamed
-alone, there as here. A task whose machine died is done again by another; its answer is taken once.
+alone, there as here. A task whose machine died is done again by another, one that is late by another beside
+it (:mod:`soundkin.cluster.hand`); an answer is taken once.
 
 Every machine needs the same Soundkin, and sees the folder under the same path, or the bucket with
 credentials of its own. Ray's usage statistics and dashboard are off.
@@ -27,6 +28,7 @@ from urllib.parse import urlsplit
 
 from soundkin import __version__
 from soundkin.bucket import is_address, whole
+from soundkin.cluster.hand import Hand
 from soundkin.cluster.here import QUIET, Here, is_there
 from soundkin.errors import InputError, LibraryError, SoundkinError
 from soundkin.library.outcome import Outcome, Parcel, pack, unpack
@@ -50,7 +52,10 @@ AHEAD = 2
 """Groups in hand for a processor: one to work on, one to go on with."""
 
 LOOK_S, JOIN_S = 2.0, 60.0
-"""Seconds between two counts of the cluster's processors; how long none at all is waited for."""
+"""Seconds between two looks at the cluster's machines; how long none at all is waited for."""
+
+FETCH_S = 60.0
+"""How long an answer that is there may take to come; its machine may go meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +155,9 @@ class ClusterWorkers:
         self._task: Any = None
         self._is_mine = False
         self._here: Here | None = None
-        self._cpus, self._counted_at = 0, 0.0
+        self._cpus, self._looked_at = 0, 0.0
+        self._machines: set[str] = set()
+        self._hand = Hand()
         self._second_chance: set[int] = set()
 
     def __enter__(self) -> ClusterWorkers:
@@ -159,7 +166,7 @@ class ClusterWorkers:
         try:
             self._connect()
             self._task = self._ray.remote(num_cpus=1, max_retries=AGAIN)(hear)
-            self._count()
+            self._look()
         except BaseException:
             self.close()
             raise
@@ -192,35 +199,41 @@ class ClusterWorkers:
         """
         waiting = iter(groups)
         again: deque[tuple[Job, ...]] = deque()
-        in_hand: dict[Any, tuple[Job, ...]] = {}
+        hand = self._hand = Hand()
         self._second_chance.clear()
         try:
             while not stop():
-                self._hand_out(waiting, again, in_hand)
-                if not in_hand:
+                self._hand_out(waiting, again)
+                if not hand:
                     return
-                for ref in self._ready(list(in_hand)):
-                    yield from self._answered(ref, in_hand.pop(ref), again)
+                for task in self._ready(hand.tasks):
+                    yield from self._answered(task, again)
         finally:
-            for ref in in_hand:
-                with contextlib.suppress(Exception):
-                    self._ray.cancel(ref)
+            self._cancel(hand.tasks)
 
-    def _hand_out(
-        self,
-        waiting: Iterator[tuple[Job, ...]],
-        again: deque[tuple[Job, ...]],
-        in_hand: dict[Any, tuple[Job, ...]],
-    ) -> None:
-        """Give Ray as many groups as its processors take, and some to go on with."""
-        self._count()
+    def _hand_out(self, waiting: Iterator[tuple[Job, ...]], again: deque[tuple[Job, ...]]) -> None:
+        """Give Ray as many groups as its processors take, and some to go on with; and what is late, again."""
+        self._look()
+        for group in self._hand.late(time.monotonic()):
+            self._give(group)
         most = AHEAD * self.n if self.jobs is None or self._here is not None else self.n
-        while len(in_hand) < most:
-            group = again.popleft() if again else next(waiting, None)
-            if group is None:
+        while len(self._hand) < most:
+            found = again.popleft() if again else next(waiting, None)
+            if found is None:
                 return
-            with self._reached():
-                in_hand[self._task.remote(self.order, group)] = group
+            self._give(found)
+
+    def _give(self, group: tuple[Job, ...]) -> None:
+        """Make one task of a group."""
+        with self._reached():
+            task = self._task.remote(self.order, group)
+        self._hand.give(task, group, time.monotonic())
+
+    def _cancel(self, tasks: Iterable[Any]) -> None:
+        """Tell Ray that nobody waits for these."""
+        for task in tasks:
+            with contextlib.suppress(Exception):
+                self._ray.cancel(task)
 
     def _ready(self, refs: list[Any]) -> list[Any]:
         """Return the tasks that are done, after at most a second."""
@@ -231,14 +244,15 @@ class ClusterWorkers:
         found: list[Any] = ready
         return found
 
-    def _answered(
-        self, ref: Any, group: tuple[Job, ...], again: deque[tuple[Job, ...]]
-    ) -> Iterator[Outcome]:
+    def _answered(self, task: Any, again: deque[tuple[Job, ...]]) -> Iterator[Outcome]:
         """Take the outcomes of one group; one that was lost is heard again, file by file."""
+        group = self._hand.group(task)
+        if group is None:
+            return  # another was quicker
         errors = self._ray.exceptions
         try:
             with self._reached():
-                answer = self._ray.get(ref)
+                answer = self._ray.get(task, timeout=FETCH_S)
         except errors.RayTaskError as error:
             last = str(error).strip().rpartition("\n")[2]
             raise LibraryError(
@@ -247,10 +261,12 @@ class ClusterWorkers:
                 "install them there; what was committed is safe",
             ) from error
         except errors.RayError as error:
-            yield from self._lost(group, again, error)
+            if self._hand.lost(task):
+                yield from self._lost(group, again, error)
             return
         if isinstance(answer, str):
             raise LibraryError(answer.removesuffix("."), "", "what was committed is safe")
+        self._cancel(self._hand.answered(task, time.monotonic()))
         yield from unpack(answer)
 
     def _lost(
@@ -299,22 +315,29 @@ class ClusterWorkers:
             ) from error
         return f"ray://{host}:{port}"
 
-    def _count(self) -> None:
-        """Count the cluster's processors now and then; machines come and go."""
+    def _look(self) -> None:
+        """Look at the cluster's machines now and then; they come and go."""
         begun = time.monotonic()
-        while time.monotonic() - self._counted_at > LOOK_S:
+        if begun - self._looked_at < LOOK_S:
+            return
+        while True:
             with self._reached():
-                self._cpus = int(self._ray.cluster_resources().get("CPU", 0))
+                alive = [node for node in self._ray.nodes() if node["Alive"]]
+            self._cpus = int(sum(node["Resources"].get("CPU", 0) for node in alive))
+            machines = {node["NodeID"] for node in alive}
+            if self._machines - machines:
+                self._hand.hurry(time.monotonic())
+            self._machines = machines
             if self._cpus:
-                self._counted_at = time.monotonic()
-            elif time.monotonic() - begun > JOIN_S:
+                self._looked_at = time.monotonic()
+                return
+            if time.monotonic() - begun > JOIN_S:
                 raise LibraryError(
                     "no machine of the cluster has a processor for us",
                     "at least one that joined with `ray start --address=HEAD:6379`",
                     "start one and run the same command again; what was committed is safe",
                 )
-            else:
-                time.sleep(LOOK_S)
+            time.sleep(LOOK_S)
 
     @contextlib.contextmanager
     def _reached(self) -> Iterator[None]:

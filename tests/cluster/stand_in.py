@@ -16,6 +16,14 @@ class RayTaskError(RayError):
     """A task that raised."""
 
 
+class GetTimeoutError(RayError):
+    """An answer that did not come."""
+
+
+NEVER = GetTimeoutError("out for ever, as on a machine whose cable is cut")
+"""The fate of a group whose task never ends."""
+
+
 class Exceptions:
     RayError = RayError
     RayTaskError = RayTaskError
@@ -25,6 +33,7 @@ class StandIn:
     """What a driver sees of Ray; also in the place of its module.
 
     fate: what becomes of a group instead of being heard, None where nothing happens; asked once a task.
+    machines: the processors of each.
     """
 
     __spec__ = object()  # it is installed
@@ -34,7 +43,7 @@ class StandIn:
         self, fate: Callable[[tuple[Any, ...]], Exception | None] = lambda _: None
     ) -> None:
         self.fate = fate
-        self.cpus = 2.0
+        self.machines = {"one": 1.0, "two": 1.0}
         self.given_back: list[object] = []
         self.options: dict[str, object] = {}
         self.most = 0
@@ -43,8 +52,12 @@ class StandIn:
     def is_initialized(self) -> bool:
         return True
 
-    def cluster_resources(self) -> dict[str, float]:
-        return {"CPU": self.cpus, "memory": 1e9}
+    def nodes(self) -> list[dict[str, Any]]:
+        gone = {"NodeID": "gone", "Alive": False, "Resources": {}}
+        return [gone] + [
+            {"NodeID": name, "Alive": True, "Resources": {"CPU": cpus, "memory": 1e9}}
+            for name, cpus in self.machines.items()
+        ]
 
     def remote(self, **options: object) -> Callable[[Callable[..., Any]], Any]:
         self.options = options
@@ -54,7 +67,7 @@ class StandIn:
                 task.work = work
 
             def remote(task, *arguments: object) -> object:  # noqa: N805
-                ref = (object(), task.work, arguments)
+                ref = (object(), task.work, arguments, self.fate(arguments[1]))
                 self._open.add(ref[0])
                 self.most = max(self.most, len(self._open))
                 return ref
@@ -64,13 +77,13 @@ class StandIn:
     def wait(
         self, refs: list[Any], *, num_returns: int, timeout: float
     ) -> tuple[list[Any], list[Any]]:
-        done = refs[-1:] if num_returns == 1 else refs[1:] or refs
+        able = [ref for ref in refs if ref[3] is not NEVER]
+        done = able[-1:] if num_returns == 1 else able[1:] or able
         return done, [ref for ref in refs if ref not in done]
 
-    def get(self, ref: Any) -> Any:
+    def get(self, ref: Any, *, timeout: float) -> Any:
         self._open.discard(ref[0])
-        _, work, arguments = ref
-        error = self.fate(arguments[1])
+        _, work, arguments, error = ref
         if error is not None:
             raise error
         return work(*arguments)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from soundkin import __version__, cluster
-from soundkin.cluster import Order, hear, hearing
+from soundkin.cluster import Order, hand, hear, hearing
 from soundkin.errors import InputError, LibraryError
 from soundkin.library.outcome import Job, unpack
 from soundkin.library.store import Store
-from tests.cluster.stand_in import RayError, RayTaskError, StandIn
+from tests.cluster.stand_in import NEVER, RayError, RayTaskError, StandIn
 from tests.library.making import InlineWorkers, contents, index, ledger, places, wav
 
 if TYPE_CHECKING:
@@ -73,9 +73,41 @@ def test_equal_row_by_row_although_machines_die(
     assert (report.found, report.decoded, report.embedded, report.failed) == (24, 22, 20, 2)
     assert len(seen) > 12
     assert ray.options == {"num_cpus": 1, "max_retries": cluster.AGAIN}
-    assert ray.most == cluster.AHEAD * ray.cpus
+    assert ray.most == cluster.AHEAD * sum(ray.machines.values())
     again = index(store, folder, hearers=hearing("auto", folder))
     assert (again.unchanged, again.decoded, again.failed_before) == (22, 0, 2)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known to be gone", "late"])
+def test_what_a_machine_took_with_it_is_heard_by_others(
+    ray: StandIn,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    known: bool,
+) -> None:
+    """Two tasks never end: their machine was cut off. Ray says that it is gone, or nothing at all."""
+    taken: list[tuple[Job, ...]] = []
+
+    def fate(group: tuple[Job, ...]) -> Exception | None:
+        if len(taken) >= 2 or group in taken:
+            return None
+        taken.append(group)
+        if known and len(taken) == 2:
+            ray.machines = {"one": 1.0}
+        return NEVER
+
+    ray.fate = fate
+    monkeypatch.setattr(cluster, "LOOK_S", 0.0)
+    monkeypatch.setattr(hand, "GRACE_S" if known else "PATIENCE_S", 0.0)
+    if not known:
+        monkeypatch.setattr(hand, "TIMES", 0.0)
+    store = Store.open(tmp_path / "library")
+    report = index(store, folder, hearers=hearing("auto", folder))
+    assert contents(store) == alone(tmp_path, folder, monkeypatch)
+    assert (report.decoded, report.embedded, report.failed) == (22, 20, 2)
+    assert len(taken) == 2
+    assert [ref[3] for ref in ray.given_back].count(NEVER) == 2, "they are told to stop"
 
 
 def test_a_file_that_loses_every_process_is_blamed_alone(
@@ -138,7 +170,7 @@ def test_what_a_machine_lacks_is_said(
         LibraryError, match=r"cluster at auto cannot be used \(the head went away\)"
     ):
         index(Store.open(tmp_path / "library"), folder, hearers=hearing("auto", folder))
-    ray.cpus = 0
+    ray.machines.clear()
     monkeypatch.setattr(cluster, "JOIN_S", 0.0)
     with pytest.raises(LibraryError, match="no machine of the cluster has a processor"):
         index(Store.open(tmp_path / "library"), folder, hearers=hearing("auto", folder))
