@@ -15,10 +15,11 @@ from soundkin.index import build
 from soundkin.library.catalogue import Catalogue
 from soundkin.library.live import LiveIndex, Rows
 from soundkin.library.rows import _vector_rows
+from soundkin.library.snapshot import Memo, standing_memo
 from soundkin.library.store import Store, vectors_table
 from soundkin.listen import known_part
 from soundkin.scope import Scope
-from soundkin.search import Part, Sense, band_of, candidates, rank_in, scales_of
+from soundkin.search import Part, Sense, band_of, candidates, rank_in, scales_of, standing
 from tests.library.making import SPACE, heard, lay_root, put, sound_id
 from tests.ranking import rank
 
@@ -78,6 +79,14 @@ def with_index(view: SpaceView, kind: str, part: float = 0.8) -> SpaceView:
     near = build(kind, X[:first])
     rows = Rows.of(X[first:], np.asarray(near.vectors))
     return replace(view, index=LiveIndex.of(view.space_id, rows, view.index.alive, near))
+
+
+@pytest.fixture(scope="module")
+def indexed(catalogue: Catalogue) -> dict[str, dict[str, SpaceView]]:
+    """The views of both spaces without an index and with each kind, by kind."""
+    _, both = views(catalogue)
+    kinds = ("exact", "ann")
+    return {"": both} | {k: {name: with_index(both[name], k) for name in both} for k in kinds}
 
 
 @pytest.fixture(autouse=True)
@@ -223,6 +232,74 @@ def test_blends_are_what_loops_make_of_them(
         }
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    moves=st.lists(
+        st.tuples(
+            st.sampled_from([(SPACE, 0.2), (SPACE, 1.0), (SPACE, 0.0)]),
+            st.sampled_from([(OTHER, 0.3), (OTHER, 0.9)]),
+            st.integers(0, 1),
+            scopes,
+            st.booleans(),
+        ),
+        min_size=2,
+        max_size=5,
+    ),
+    kind=st.sampled_from(["", "exact", "ann"]),
+    swapped=st.booleans(),
+)
+def test_moved_weights_give_the_list_of_a_fresh_search(
+    catalogue: Catalogue,
+    indexed: dict[str, dict[str, SpaceView]],
+    moves: list[tuple[tuple[str, float], tuple[str, float], int, Scope | str | None, bool]],
+    kind: str,
+    swapped: bool,
+) -> None:
+    snapshot, _ = views(catalogue)
+    seen = indexed[kind]
+    for one, other, query, scope, turned in moves:
+        senses = [
+            Sense(
+                seen[name],
+                [known_part(snapshot, seen[name], sound_id(query + 1))],
+                BORDERS[name],
+                weight,
+            )
+            for name, weight in ((other, one) if swapped else (one, other))
+            if weight
+        ]
+        how = {"scope": scope, "k": 12, "most_different": turned}
+        moved = rank_in(catalogue, snapshot, senses, **how)
+        fresh = replace(snapshot, memo=Memo(), standing=standing_memo())
+        assert moved.hits == rank_in(catalogue, fresh, senses, **how).hits
+
+
+def test_a_moved_weight_compares_nothing_again(
+    catalogue: Catalogue,
+    indexed: dict[str, dict[str, SpaceView]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, measured = [], []
+    among, closeness = LiveIndex.among, standing.closeness_of_runs
+    monkeypatch.setattr(LiveIndex, "among", lambda *a, **k: asked.append(1) or among(*a, **k))
+    monkeypatch.setattr(
+        standing, "closeness_of_runs", lambda *a: measured.append(1) or closeness(*a)
+    )
+    snapshot, _ = views(catalogue)
+    seen = indexed["exact"]
+    parts = {name: [known_part(snapshot, seen[name], sound_id(5))] for name in seen}
+    lists = [
+        rank_in(
+            catalogue,
+            snapshot,
+            [Sense(seen[name], parts[name], BORDERS[name], w[name]) for name in seen],
+        ).hits
+        for w in ({SPACE: 1.0, OTHER: 0.1}, {SPACE: 0.1, OTHER: 1.0}, {SPACE: 0.5, OTHER: 0.5})
+    ]
+    assert lists[0] != lists[1] != lists[2]
+    assert (len(asked), len(measured)) == (2, 2)  # once in each space
+
+
 def test_a_blend_of_one_is_the_space_itself(catalogue: Catalogue) -> None:
     snapshot, both = views(catalogue)
     parts = [Part("q", 1.0, clustered(5, 2, DIMS[OTHER]))]
@@ -318,3 +395,20 @@ def test_the_memory_of_a_snapshot_is_bounded(catalogue: Catalogue) -> None:
             scope=scope,
         )
     assert len(snapshot.memo._known) <= 12
+
+
+def test_standing_queries_go_when_their_room_is_full() -> None:
+    memo = Memo(most=3, most_bytes=100)
+    sizes = {
+        name: np.zeros(size, np.uint8) for name, size in zip("abcd", (40, 40, 30, 90), strict=True)
+    }
+    for name in "ab":
+        memo.get(name, sizes[name].copy)
+    memo.get("a", sizes["a"].copy)  # asked for again: "b" is the oldest now
+    memo.get("c", sizes["c"].copy)
+    assert list(memo._known) == ["a", "c"]
+    memo.get("d", sizes["d"].copy)
+    assert list(memo._known) == ["d"]
+    for name in "efgh":
+        memo.get(name, lambda: np.zeros(1, np.uint8))
+    assert list(memo._known) == ["f", "g", "h"]

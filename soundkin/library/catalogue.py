@@ -36,6 +36,7 @@ from soundkin.library.snapshot import (
     Snapshot,
     SpaceView,
     empty_snapshot,
+    standing_memo,
 )
 from soundkin.library.spotting import Spotting
 from soundkin.library.store_index import KIND
@@ -233,7 +234,12 @@ class Catalogue:
                 spaces[space] = self._with_vectors(new, space, None if anew else spaces.get(space))
                 self._to_open.discard(space)
         return replace(
-            new, spaces=spaces, space_ids=list(space_ids), versions=dict(versions), memo=Memo()
+            new,
+            spaces=spaces,
+            space_ids=list(space_ids),
+            versions=dict(versions),
+            memo=Memo(),
+            standing=standing_memo(),
         )
 
     def _with_sounds(self, old: Snapshot) -> Snapshot:

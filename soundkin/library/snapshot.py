@@ -41,31 +41,52 @@ SEGMENT_COLUMNS = ("seq", "start_s", "end_s", "centre_s", "energy_db")
 MEMORIES = 12
 """Answers that a snapshot remembers: masks of a million rows are one megabyte each."""
 
+STANDING, STANDING_BYTES = 256, 96 << 20
+"""Queries that a snapshot remembers in one space each, and what they take together: of a million segments
+some forty."""
+
 
 class Memo:
     """What was computed from a snapshot and may be asked for again; safe from many threads.
+
+    most: answers that are remembered; most_bytes: what they take at most, by their `nbytes`. What was not
+    asked for the longest goes first.
 
     >>> memo = Memo()
     >>> memo.get("nine", lambda: 3 * 3), memo.get("nine", lambda: 0)
     (9, 9)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MEMORIES, most_bytes: int | None = None) -> None:
         self._lock = threading.Lock()
         self._known: dict[Hashable, Any] = {}
+        self._most, self._most_bytes = most, most_bytes
 
     def get(self, key: Hashable, compute: Callable[[], _T]) -> _T:
-        """Return what is remembered under a key, computed when it is not; the oldest goes first."""
+        """Return what is remembered under a key, computed when it is not."""
         with self._lock:
             if key in self._known:
-                found: _T = self._known[key]
+                found: _T = self._known.pop(key)
+                self._known[key] = found
                 return found
         found = compute()
         with self._lock:
-            self._known[key] = found
-            while len(self._known) > MEMORIES:
+            found = self._known.setdefault(key, found)
+            while len(self._known) > 1 and self._is_full():
                 del self._known[next(iter(self._known))]
         return found
+
+    def _is_full(self) -> bool:
+        """Say whether more is remembered than may be."""
+        if len(self._known) > self._most:
+            return True
+        held = self._known.values()
+        return self._most_bytes is not None and sum(v.nbytes for v in held) > self._most_bytes
+
+
+def standing_memo() -> Memo:
+    """Return room for queries that stand."""
+    return Memo(STANDING, STANDING_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +176,7 @@ class Snapshot:
     ids: every sound ever met, the living by name. sounds: their rows, by ord. batches: rows of the
     `sounds` table by batch. segments: columns over segments, sorted by keys = ord << 32 | seq. spaces:
     those that were asked for; space_ids: all. versions: of the tables that this was read from. memo: what
-    was computed from this very snapshot.
+    was computed from this very snapshot; standing: what is known of the last queries of several spaces.
     """
 
     ids: SoundIds
@@ -172,6 +193,7 @@ class Snapshot:
     spaces: Mapping[str, SpaceView]
     versions: Mapping[str, int]
     memo: Memo = field(default_factory=Memo, compare=False, repr=False)
+    standing: Memo = field(default_factory=standing_memo, compare=False, repr=False)
 
     @property
     def ord_of(self) -> SoundIds:

@@ -23,6 +23,7 @@ band of a hit is read off its distance to the positive parts (see :mod:`soundkin
 - :mod:`soundkin.search.answers`     what is asked with and what comes back
 - :mod:`soundkin.search.candidates`  which sounds are measured
 - :mod:`soundkin.search.closeness`   how
+- :mod:`soundkin.search.standing`    what is remembered of it while the weights of spaces change
 - :mod:`soundkin.search.hits`        how they are shown
 """
 
@@ -46,9 +47,10 @@ from soundkin.search.answers import (
     Sense,
     band_of,
 )
-from soundkin.search.candidates import choose_sounds, reach_of
+from soundkin.search.candidates import choose_sounds, key_of, reach_of
 from soundkin.search.closeness import judge, scales_of, spread
 from soundkin.search.hits import Show
+from soundkin.search.standing import standing_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +108,14 @@ def rank_in(
     scales, borders = scales_of(senses)
     reaches = [reach_of(snapshot, sense.view, sense.parts, scope) for sense in senses]
     masks = [reach.rows for reach in reaches]
-    found = choose_sounds(senses, scales, reaches, k, min_closeness, most_different=most_different)
+    standing = [
+        standing_of(snapshot, sense, mask, key_of(scope))
+        for sense, mask in zip(senses, masks, strict=True)
+        if len(senses) > 1
+    ]
+    found = choose_sounds(
+        senses, scales, reaches, standing, k, min_closeness, most_different=most_different
+    )
     runs = found.runs
     if len(runs) > k + MOST_TIES:
         order = np.argsort(found.total if most_different else -found.total, kind="stable")

@@ -14,6 +14,7 @@ names. A sound in the middle of the field in all of them is rarely the best of a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,7 @@ from soundkin.search.closeness import (
     closeness_of_runs,
     spread,
 )
+from soundkin.search.standing import NOWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from soundkin.library.catalogue import Snapshot, SpaceView
     from soundkin.search.answers import Part, Sense
     from soundkin.search.closeness import Mask, Runs, Scale
+    from soundkin.search.standing import Standing
 
 NARROW = 4_000
 """Rows in scope up to which all of them are compared."""
@@ -64,7 +67,7 @@ def reach_of(
 ) -> Reach:
     """Return which rows may answer: alive, somewhere on disk, in scope, not the query itself."""
     inside = snapshot.memo.get(
-        ("reach", view.space_id, _key(scope)), lambda: _in_scope(snapshot, view, scope)
+        ("reach", view.space_id, key_of(scope)), lambda: _in_scope(snapshot, view, scope)
     )
     own = [_own(snapshot, view, part) for part in parts if part.sound is not None]
     taken = np.unique(np.concatenate(own)) if own else np.empty(0, np.int64)
@@ -78,13 +81,13 @@ def reach_of(
 
 def _in_scope(snapshot: Snapshot, view: SpaceView, scope: Scope | str | None) -> Reach:
     """Return the rows of living sounds in a scope."""
-    sounds = snapshot.memo.get(("sounds", _key(scope)), lambda: sounds_in(snapshot, scope))
+    sounds = snapshot.memo.get(("sounds", key_of(scope)), lambda: sounds_in(snapshot, scope))
     rows = sounds[view.sound] if len(sounds) else np.zeros(len(view.sound), np.bool_)
     rows &= view.index.alive
     return Reach(rows, int(np.count_nonzero(rows)))
 
 
-def _key(scope: Scope | str | None) -> Hashable:
+def key_of(scope: Scope | str | None) -> Hashable:
     """Return what tells one scope from another."""
     return scope if scope is None or isinstance(scope, str) else repr(scope)
 
@@ -114,21 +117,25 @@ def choose_sounds(
     senses: Sequence[Sense],
     scales: Sequence[Scale],
     reaches: Sequence[Reach],
+    standing: Sequence[Standing],
     k: int,
     min_closeness: float | None,
     *,
     most_different: bool = False,
 ) -> Chosen:
-    """Return the k best sounds, and those that are within rounding of the last of them."""
+    """Return the k best sounds, and those that are within rounding of the last of them.
+
+    standing: what is known of the query in each space, when there are several.
+    """
     narrow = min(range(len(senses)), key=lambda i: reaches[i].n)
     if reaches[narrow].n <= NARROW and reaches[narrow].n < senses[narrow].view.index.n:
         runs = _runs_with(senses[narrow].view, reaches[narrow].rows)
-        found = _measured(senses, scales, reaches, _in_first(senses, narrow, runs))
+        found = _measured(senses, scales, reaches, standing, _in_first(senses, narrow, runs))
     else:
         nearest = None
         if not most_different and _may_ask(senses):
-            nearest = _named(senses, scales, reaches, k, min_closeness)
-        found = nearest or _measured(senses, scales, reaches, None)
+            nearest = _named(senses, scales, reaches, standing, k, min_closeness)
+        found = nearest or _measured(senses, scales, reaches, standing, None)
     return _best(found, k, min_closeness, most_different=most_different)
 
 
@@ -139,7 +146,16 @@ def _runs_with(view: SpaceView, rows: Mask) -> Runs:
 
 def _runs_at(view: SpaceView, rows: npt.NDArray[np.int64]) -> Runs:
     """Return the runs that some rows lie in, ascending, once each."""
-    return np.unique(view.run[view.sound[rows]]).astype(np.int64)
+    return _once(view.run[view.sound[rows]], len(view.starts))
+
+
+def _once(runs: npt.NDArray[np.integer], n: int) -> Runs:
+    """Return some of n runs, ascending, once each."""
+    if len(runs) < n >> 8:
+        return np.unique(runs).astype(np.int64)
+    there = np.zeros(n, np.bool_)
+    there[runs] = True
+    return np.flatnonzero(there)
 
 
 def _in_first(senses: Sequence[Sense], number: int, runs: Runs) -> Runs:
@@ -148,7 +164,7 @@ def _in_first(senses: Sequence[Sense], number: int, runs: Runs) -> Runs:
         return runs
     view, first = senses[number].view, senses[0].view
     found = _run_of(first, view.sound[view.starts[runs]])
-    return np.unique(found[found >= 0]).astype(np.int64)
+    return _once(found[found >= 0], len(first.starts))
 
 
 def _run_of(view: SpaceView, sounds: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
@@ -158,31 +174,36 @@ def _run_of(view: SpaceView, sounds: npt.NDArray[np.int32]) -> npt.NDArray[np.in
 
 
 def _measured(
-    senses: Sequence[Sense], scales: Sequence[Scale], reaches: Sequence[Reach], runs: Runs | None
+    senses: Sequence[Sense],
+    scales: Sequence[Scale],
+    reaches: Sequence[Reach],
+    standing: Sequence[Standing],
+    runs: Runs | None,
 ) -> Chosen:
     """Return the closeness of the sounds of some runs, or of all, that may answer in every space."""
     first = senses[0].view
-    if len(senses) > 1 and runs is None:
-        runs = np.arange(len(first.starts), dtype=np.int64)
-    if runs is None:
-        may = _any_row(first, reaches[0])
-        total = closeness_of_runs(first, senses[0].parts, reaches[0].rows, None)
-        kept = np.flatnonzero(may)
-        return Chosen(kept, total[kept])
-    total = np.ones(len(runs), np.float32)
-    may = np.ones(len(runs), np.bool_)
+    if standing:
+        every = np.arange(len(first.starts), dtype=np.int64) if runs is None else runs
+        return _blended(scales, standing, every)
+    total = closeness_of_runs(first, senses[0].parts, reaches[0].rows, runs)
+    if runs is not None:
+        return Chosen(runs, total)
+    kept = np.flatnonzero(_any_row(first, reaches[0]))
+    return Chosen(kept, total[kept])
+
+
+def _blended(scales: Sequence[Scale], standing: Sequence[Standing], runs: Runs) -> Chosen:
+    """Return the closeness of some sounds in all spaces together; what one of them lacks is left out."""
+    first = standing[0].view
     sounds = first.sound[first.starts[runs]]
-    for sense, scale, reach in zip(senses, scales, reaches, strict=True):
-        mine = runs if sense.view is first else _run_of(sense.view, sounds).astype(np.int64)
+    total = np.ones(len(runs), np.float32)
+    for scale, known in zip(scales, standing, strict=True):
+        mine = runs if known.view is first else _run_of(known.view, sounds).astype(np.int64)
+        here = np.full(len(runs), NOWHERE, np.float32)
         there = mine >= 0
-        mine = mine[there]
-        here = np.full(len(runs), -1, np.float32)
-        every = len(mine) > len(sense.view.starts) // 2
-        heard = closeness_of_runs(sense.view, sense.parts, reach.rows, None if every else mine)
-        here[there] = heard[mine] if every else heard
+        here[there] = known.closeness(mine[there])
         total += np.float32(scale.share) * (here - np.float32(1))
-        there[there] = _may(sense.view, reach, mine)
-        may &= there
+    may = np.isfinite(total)
     return Chosen(runs[may], total[may])
 
 
@@ -191,15 +212,6 @@ def _any_row(view: SpaceView, reach: Reach) -> Mask:
     if reach.n == len(view.sound) or not len(view.starts):
         return np.ones(len(view.starts), np.bool_)
     found: Mask = np.logical_or.reduceat(reach.rows, view.starts)
-    return found
-
-
-def _may(view: SpaceView, reach: Reach, runs: Runs) -> Mask:
-    """Return which of some runs have a row that may answer."""
-    if not len(runs):
-        return np.empty(0, np.bool_)
-    rows, begins = view.rows_of_runs(runs)
-    found: Mask = np.logical_or.reduceat(reach.rows[rows], begins)
     return found
 
 
@@ -215,6 +227,7 @@ def _named(
     senses: Sequence[Sense],
     scales: Sequence[Scale],
     reaches: Sequence[Reach],
+    standing: Sequence[Standing],
     k: int,
     min_closeness: float | None,
 ) -> Chosen | None:
@@ -228,10 +241,15 @@ def _named(
     while depth * n_vectors <= DEEPEST:
         named, bound = [], 1.0
         for number, (sense, scale, reach) in enumerate(zip(senses, scales, reaches, strict=True)):
-            runs, frontier = _asked(sense, reach, depth)
+            runs, frontier = (
+                standing[number].named(depth, partial(_asked, sense, reach, depth))
+                if standing
+                else _asked(sense, reach, depth)
+            )
             named.append(_in_first(senses, number, runs))
             bound += scale.share * (frontier - 1.0)
-        found = _measured(senses, scales, reaches, np.unique(np.concatenate(named)))
+        union = _once(np.concatenate(named), len(senses[0].view.starts))
+        found = _measured(senses, scales, reaches, standing, union)
         if len(senses) > 1 and len(found.runs) >= k:
             return found
         if min_closeness is not None and bound <= min_closeness:
@@ -260,7 +278,7 @@ def _asked(sense: Sense, reach: Reach, depth: int) -> tuple[Runs, float]:
     ):
         frontier += part.weight * float(1.0 - last.mean())
     frontier /= sum(part.weight for part in parts)
-    return _runs_at(view, np.unique(ids[ids >= 0])), frontier
+    return _runs_at(view, ids[ids >= 0]), frontier
 
 
 def _best(found: Chosen, k: int, min_closeness: float | None, *, most_different: bool) -> Chosen:
