@@ -2,62 +2,107 @@
 
 Clustered unit vectors, ten segments a sound, written as ingest writes them: bytes of every table, seconds
 of processor time, the memory of a server that opens it - with the vectors in memory, and as a machine does
-that has too little for them - and the store's own index on disk (IVF-PQ and
-IVF-RQ, hits compared again with the whole vectors) with its recall@10 against comparing everything. Then
+that has too little for them - and the store's own index on disk (IVF-PQ, and IVF-RQ up to a million; the
+best hits compared again with the whole vectors) with its recall@10 against comparing everything. Then
 the smallest of these libraries in a bucket, an S3 server on loopback: requests and bytes of opening, of a
 look that finds nothing new, of one commit, of one query answered by the store's index. Requests and bytes
-are counted, their time is that of a Python server and says nothing. Writes its section of RESULTS.md; the
-formulas of docs/scale.md take their constants from it. 10^7 vectors take 6 GB of memory and an hour.
+are counted, their time is that of a Python server and says nothing.
+
+Writes its section of RESULTS.md, with the constants that the formulas of docs/scale.md take, and the tables
+of docs/scale.md that are made of them. Sizes are 10^5, 10^6 and 10^7 unless said; the largest takes 8 GB of
+memory, 14 GB of disk and most of a quarter of an hour. A size that by the time of those before would end
+after --minutes is left out, and that is said.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import warnings
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from index_data import clustered, recall, truth
-from lancedb.index import IvfPq, IvfRq
-from results import machine, table, write_section
+from index_data import truth
+from lancedb.index import IvfRq
+from results import RESULTS, machine, table, write_section
 
 from soundkin.bucket import Address
 from soundkin.bucket.client import Bucket
 from soundkin.library.catalogue import Catalogue
 from soundkin.library.counts import bytes_below
+from soundkin.library.ingest import COMMITS_A_TIDY
 from soundkin.library.rows import write_sounds
-from soundkin.library.store import SCHEMAS, Store
+from soundkin.library.store import FRAGMENTS, SCHEMAS, Store
 from soundkin.library.workers import Heard
 
 SPACE = "bench-00000000"
 PER_SOUND = 10
-BATCH = 10_000
+BATCH = 50_000
 DIM = 128
 K, N_QUERIES = 10, 200
+DOC = Path(__file__).parents[1] / "docs" / "scale.md"
 
 GRID_S, HEARD_X = 0.5, 500.0
 """Seconds of sound a segment; of sound a second that a core hears of FLAC (`bench/ingest.py`)."""
+HEAR_S = GRID_S / HEARD_X
+"""Seconds of a core to hear one segment."""
 GB_MONTH, REQUEST_S, BYTES_S = 0.023, 0.03, 200e6
 """Taken, not measured: dollars for a GB a month, the way to a bucket and back, what comes through."""
+CORE_HOUR, MILLION_READS, MILLION_LISTS = 0.04, 0.4, 5.0
+"""Taken, not measured: dollars for an hour of a core, for so many reads, for so many lists or writes."""
 PROBES, REFINED = 32, 400
 """Lists opened and rows measured again, as the recall of a large library asks for."""
+RQ_UP_TO = 10**6
 
 
-def write(store: Store, X: np.ndarray) -> float:
-    """Write a library of these vectors; return the seconds of processor time."""
-    begun = time.process_time()
+def parts(n: int) -> Iterator[np.ndarray]:
+    """Unit vectors, some at a time: a mixture of n / 100 Gaussians, spread 0.8 times that of their centres."""
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((n // 100, DIM), dtype=np.float32)
+    for low in range(0, n, BATCH):
+        yield near(centres, min(BATCH, n - low), rng)
+
+
+def queries(n: int) -> np.ndarray:
+    """More vectors of the same mixture (N_QUERIES, DIM)."""
+    centres = np.random.default_rng(0).standard_normal((n // 100, DIM), dtype=np.float32)
+    return near(centres, N_QUERIES, np.random.default_rng(1))
+
+
+def near(centres: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Unit vectors around some of the centres."""
+    X = centres[rng.integers(0, len(centres), n)]
+    X += np.float32(0.8) * rng.standard_normal(X.shape, dtype=np.float32)
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    return X
+
+
+def write(store: Store, n: int, Q: np.ndarray) -> tuple[float, np.ndarray]:
+    """Write a library of n segments; processor time, and the distances (len(Q), K) to the true nearest."""
     row = {"root_id": "bench", "path": b"/bench", "label": "bench", "added_at": None}
     store.upsert("roots", pa.Table.from_pylist([row], schema=SCHEMAS["roots"]))
-    for low in range(0, len(X), BATCH * PER_SOUND):
-        commit(store, X[low : low + BATCH * PER_SOUND], low // PER_SOUND, low + 1)
-    store.compact()
-    return time.process_time() - begun
+    true = np.full((len(Q), K), np.inf, np.float32)
+    taken_s, low = 0.0, 0
+    for number, X in enumerate(parts(n), 1):
+        true = np.sort(np.concatenate([true, truth(X, Q)], axis=1), axis=1)[:, :K]
+        begun = cpu_s()
+        commit(store, X, low // PER_SOUND, number)
+        if number % COMMITS_A_TIDY == 0:
+            store.compact(fragments=FRAGMENTS)
+        taken_s, low = taken_s + cpu_s() - begun, low + len(X)
+    begun = cpu_s()
+    store.compact(fragments=FRAGMENTS)
+    return taken_s + cpu_s() - begun, true
 
 
 def commit(store: Store, X: np.ndarray, first: int, number: int) -> None:
@@ -108,6 +153,9 @@ def of_tables(store: Store, n: int) -> dict[str, float]:
     """Bytes a row of every table that grows with the sounds."""
     rows = {"sounds": n / PER_SOUND, "locations": n / PER_SOUND, "segments": n}
     rows[f"vectors_{SPACE}"] = n
+    with warnings.catch_warnings(action="ignore"):  # nobody else is there who could still need them
+        for name in rows:  # old versions, which are kept for an hour, are no part of it
+            store.table(name).optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
     return {
         name: bytes_below(store.path / "tables" / f"{name}.lance") / count
         for name, count in rows.items()
@@ -138,59 +186,45 @@ def of_opening(path: Path, memory: str) -> tuple[float, float]:
     return seconds, taken
 
 
-def own_index(store: Store, X: np.ndarray, Q: np.ndarray, kind: str) -> list[list[object]]:
+def own_index(
+    store: Store, n: int, Q: np.ndarray, true: np.ndarray, kind: str
+) -> list[list[object]]:
     """Build one of the store's own indexes; rows of what it costs and finds at some efforts."""
     vectors = store.table(f"vectors_{SPACE}")
     folder = store.path / "tables" / f"vectors_{SPACE}.lance"
     before, begun = bytes_below(folder), cpu_s()
-    how: dict[str, object] = {"distance_type": "cosine", "num_partitions": round(len(X) ** 0.5)}
-    built = IvfPq(**how, num_sub_vectors=DIM // 8) if kind == "IVF_PQ" else IvfRq(**how)
-    vectors.create_index("vector", config=built)
+    n_lists = round(n**0.5)
+    if kind == "IVF_PQ":  # as the library builds it
+        store.index_vectors(f"vectors_{SPACE}", n_lists=n_lists, n_codes=DIM // 8)
+        vectors = store.table(f"vectors_{SPACE}")
+    else:
+        how = IvfRq(distance_type="cosine", num_partitions=n_lists)
+        vectors.create_index("vector", config=how)
     built_s, size = cpu_s() - begun, bytes_below(folder) - before
-    true = truth(X, Q)
     rows: list[list[object]] = []
-    for probes, refine in ((10, 10), (20, 20), (50, 30), (100, 50)):
-        asked(vectors, Q[0], probes, refine)
-        ids, times = np.full((len(Q), K), -1), []
-        for row, q in zip(ids, Q, strict=True):
+    for probes, refined in ((10, 100), (20, 200), (32, 400), (64, 800), (128, 1600)):
+        asked(vectors, Q[0], probes, refined)
+        hits, times = 0, []
+        for q, line in zip(Q, true, strict=True):
             begun = time.perf_counter()
-            found = asked(vectors, q, probes, refine)
+            found = asked(vectors, q, probes, refined)
             times.append(time.perf_counter() - begun)
-            row[: len(found)] = found
-        reached = recall(ids, X, Q, true)
-        rows.append(
-            [
-                f"{len(X):,}",
-                kind,
-                f"{1e6 * built_s / len(X):.0f}",
-                f"{size / len(X):.1f}",
-                f"{probes} / {refine}",
-                f"{reached:.3f}",
-                f"{1000 * np.median(times):.1f}",
-            ]
-        )
+            hits += int((1 - found @ q <= line[-1] + 1e-5).sum())
+        reached = hits / true.size
+        costs = [f"{1e6 * built_s / n:.0f}", f"{size / n:.1f}"]
+        found_out = [f"{reached:.3f}", f"{1000 * np.median(times):.1f}"]
+        rows.append([f"{n:,}", kind, *costs, f"{probes} / {refined}", *found_out])
         if reached >= 0.97:
             break
     return rows
 
 
-def asked(vectors: object, q: np.ndarray, probes: int, refine: int) -> np.ndarray:
-    """Row numbers of the nearest by the store's own index."""
+def asked(vectors: object, q: np.ndarray, probes: int, refined: int) -> np.ndarray:
+    """Vectors (K, DIM) of the nearest by the store's own index."""
     query = vectors.search(q, vector_column_name="vector").distance_type("cosine").limit(K)  # type: ignore[attr-defined]
-    found = query.nprobes(probes).refine_factor(refine).select(["sound_id", "seq", "_distance"])
-    rows = found.to_arrow()
-    return np.array(
-        [numbers.get(name, -1) for name in rows["sound_id"].to_pylist()]
-    ) * PER_SOUND + (rows["seq"].to_numpy())
-
-
-numbers: dict[str, int] = {}
-
-
-def name_all(n: int) -> None:
-    """Remember which sound is which."""
-    for i in range(n // PER_SOUND):
-        numbers[f"{i * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128:032x}"] = i
+    found = query.nprobes(probes).refine_factor(refined // K).select(["vector", "_distance"])
+    X = found.to_arrow()["vector"].combine_chunks().flatten().to_numpy().reshape(-1, DIM)
+    return X / np.linalg.norm(X, axis=1, keepdims=True)
 
 
 def cpu_s() -> float:
@@ -207,7 +241,7 @@ def put_library(here: Path, bucket: Bucket) -> None:
             bucket.create(str(inside), path.read_bytes())
 
 
-def in_bucket(here: Path, q: np.ndarray, X: np.ndarray) -> list[list[object]]:
+def in_bucket(here: Path, Q: np.ndarray) -> list[list[object]]:
     """Requests and bytes of what a server and an indexer do, on a bucket that counts."""
     from tests.bucket.s3 import BUCKET, moody_s3, running_s3
 
@@ -242,83 +276,213 @@ def in_bucket(here: Path, q: np.ndarray, X: np.ndarray) -> list[list[object]]:
         writer = Store.open(address)
         for name in writer.names():
             writer.version(name)
-        counted("one commit of 100 sounds", lambda: commit(writer, X[:1000], 10**7, 10**12))
+        counted(
+            "one commit of 100 sounds",
+            lambda: commit(writer, np.tile(Q[:100], (10, 1)), 10**7, 10**12),
+        )
         counted("a look that finds them", look)
         vectors = Store.open(address).table(f"vectors_{SPACE}")
-        counted("a query by the store's index, cold", lambda: asked(vectors, q, 20, 20))
-        counted("the same again", lambda: asked(vectors, q, 20, 20))
-        counted("another one", lambda: asked(vectors, X[5], 20, 20))
+        counted("a query by the store's index, cold", lambda: asked(vectors, Q[0], PROBES, REFINED))
+        counted("the same again", lambda: asked(vectors, Q[0], PROBES, REFINED))
+        counted("another query", lambda: asked(vectors, Q[5], PROBES, REFINED))
     return rows
 
 
+def rounded(x: float) -> str:
+    """Two digits of a number, in words where it is large.
+
+    >>> rounded(138.9), rounded(1388.9), rounded(1.39e6), rounded(0.0179)
+    ('140', '1,400', '1.4 million', '0.018')
+    """
+    if x >= 1e6:
+        return f"{float(f'{x / 1e6:.2g}'):,g} million"
+    return f"{float(f'{x:.2g}'):,g}"
+
+
+def in_bytes(x: float) -> str:
+    """Two digits of so many bytes.
+
+    >>> in_bytes(7.26e11), in_bytes(1.2e6)
+    ('730 GB', '1.2 MB')
+    """
+    unit, name = next(pair for pair in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")) if x >= pair[0])
+    return f"{rounded(x / unit)} {name}"
+
+
+NAMES = {
+    "sound": "bytes of a sound, its outline for drawing included",
+    "place": "bytes of a place where a sound lies",
+    "segment": "bytes of a segment",
+    "vector": f"bytes of its vector of {DIM} numbers",
+    "index": "bytes of a segment in the store's own index",
+    "memory": "bytes of memory a segment, vectors in memory",
+    "in store": "bytes of memory a segment, vectors in the store",
+    "write": "microseconds of the process that writes, a segment",
+    "build": "microseconds to index a vector in the store, of a core",
+    "open": "requests to open a library, beside the bytes of its tables",
+    "look": "requests of a look that finds nothing new",
+    "commit": "requests of a commit, whatever its size",
+    "query": "requests of a query, vectors in the store",
+}
+"""What the formulas take, as RESULTS.md and docs/scale.md name it."""
+
+
+def shown(c: dict[str, float]) -> str:
+    """The constants as a table."""
+    return table(["what", "measured"], [[what, f"{c[name]:.4g}"] for name, what in NAMES.items()])
+
+
+def read_back() -> dict[str, float]:
+    """The constants of the last run, as they stand in RESULTS.md."""
+    text = RESULTS.read_text(encoding="utf-8")
+    [section] = re.findall(r"^## Scale\n.*?(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    rows = dict(re.findall(r"^\| (.+?) \| (\S+) \|$", section, re.MULTILINE))
+    return {name: float(rows[what]) for name, what in NAMES.items()}
+
+
 def plan(c: dict[str, float]) -> str:
-    """What libraries far beyond this machine take, by the formulas of docs/scale.md."""
-    rows: list[list[object]] = []
-    for n in (1e6, 1e8, 1e9, 1e10):
-        bucket = n / PER_SOUND * c["sound"] + n * (c["segment"] + c["index"])
-        read = PROBES * n**0.5 * c["index"] + REFINED * 4 * DIM
-        row = [f"{bucket / 1e9:,.1f}", f"{n * c['memory'] / 1e9:,.1f}"]
-        row += [f"{n * c['in store'] / 1e9:,.1f}", f"{n * GRID_S / HEARD_X / 3600:,.0f}"]
-        row += [f"{n * c['write us'] / 3.6e9:,.1f}", f"{bucket / 1e9 * GB_MONTH:,.2f}"]
-        row += [f"{read / 1e6:,.1f}", f"{1000 * (2 * REQUEST_S + read / BYTES_S):,.0f}"]
-        rows.append([f"{n:,.0f}", *row])
-    heads = [
-        "segments",
-        "GB in the bucket",
-        "GB of memory",
-        "vectors in the store, GB",
-        "core hours",
+    """What libraries far beyond this machine take, by these constants."""
+    a_sound = c["sound"] + c["place"]
+    beside = c["segment"] + c["vector"] + c["index"]
+    bucket = a_sound / PER_SOUND + beside
+    hour = HEAR_S / 3600
+    rows: list[tuple[str, str, object]] = [
+        ("hours of sound", f"N x {GRID_S:g} s", lambda n: rounded(n * GRID_S / 3600)),
+        (
+            "bucket, with the store's index",
+            f"N x ({a_sound:.4g} / {PER_SOUND} + {beside:.4g}) B",
+            lambda n: in_bytes(n * bucket),
+        ),
+        ("memory, vectors in it", f"N x {c['memory']:.4g} B", lambda n: in_bytes(n * c["memory"])),
+        (
+            "memory, vectors in the store",
+            f"N x {c['in store']:.4g} B",
+            lambda n: in_bytes(n * c["in store"]),
+        ),
+        (
+            "core hours to hear it, `mfcc`, FLAC",
+            f"N x {GRID_S:g} s / {HEARD_X:g}",
+            lambda n: rounded(n * hour),
+        ),
+        (
+            "hours of the process that writes",
+            f"N x {c['write']:.4g} us",
+            lambda n: rounded(n * c["write"] / 3.6e9),
+        ),
+        (
+            "core hours to index it in the store",
+            f"N x {c['build']:.4g} us",
+            lambda n: rounded(n * c["build"] / 3.6e9),
+        ),
+        ("requests to hear one-shots", f"N / {PER_SOUND} reads", lambda n: rounded(n / PER_SOUND)),
+        (
+            "read by a query, vectors in the store",
+            f"{PROBES} lists x sqrt(N) x {c['index']:.4g} B + {REFINED} x {4 * DIM} B",
+            lambda n: in_bytes(read_by_query(n, c)),
+        ),
+        (
+            "its time from a bucket",
+            f"two ways of {1000 * REQUEST_S:g} ms, then {BYTES_S / 1e6:g} MB/s",
+            lambda n: f"{rounded(1000 * (2 * REQUEST_S + read_by_query(n, c) / BYTES_S))} ms",
+        ),
+        (
+            "dollars a month for the bucket",
+            f"{GB_MONTH:g} a GB",
+            lambda n: rounded(n * bucket / 1e9 * GB_MONTH),
+        ),
+        (
+            "dollars once, to hear it",
+            f"{CORE_HOUR:g} a core hour, {MILLION_READS:g} a million reads",
+            lambda n: rounded(n * hour * CORE_HOUR + n / PER_SOUND / 1e6 * MILLION_READS),
+        ),
     ]
-    heads += [
-        "hours of one writer",
-        "dollars a month",
-        "MB read a query",
-        "ms a query, in the bucket",
-    ]
-    return table(heads, rows)
+    sizes = {"10^6": 1e6, "10^8": 1e8, "10^9": 1e9, "10^10": 1e10}
+    cells = [[what, how, *(of(n) for n in sizes.values())] for what, how, of in rows]  # type: ignore[operator]
+    return table(["", "formula", *sizes], cells)
 
 
-def main(sizes: list[int]) -> None:
-    sizes = sorted(sizes)
-    costs, indexes, kept = [], [], []
+def read_by_query(n: float, c: dict[str, float]) -> float:
+    """Bytes that one query of the store's index reads, where nothing of it is kept."""
+    return PROBES * n**0.5 * c["index"] + REFINED * 4 * DIM
+
+
+def walls(c: dict[str, float]) -> str:
+    """Where the first walls stand, by these constants."""
+    a_day = 86_400 / 2 * c["look"]
+    rows: list[list[object]] = [
+        [f"segments that a server of {gb} GB holds, vectors {where}", rounded(gb * 1e9 / c[name])]
+        for where, name in (("in memory", "memory"), ("in the store", "in store"))
+        for gb in (32, 128)
+    ]
+    rows += [
+        ["cores that one process which writes keeps busy", rounded(1e6 * HEAR_S / c["write"])],
+        [
+            "requests a day of a server that is asked all day, a look every two seconds",
+            rounded(a_day),
+        ],
+        ["dollars for them", rounded(a_day / 1e6 * MILLION_LISTS)],
+        [
+            "dollars for a thousand queries, vectors in the store",
+            rounded(c["query"] / 1e3 * MILLION_READS),
+        ],
+    ]
+    return table(["", ""], rows)
+
+
+def into_doc(text: str, c: dict[str, float]) -> str:
+    """The text of docs/scale.md with its tables by these constants."""
+    for name, made in (("constants", shown), ("plan", plan), ("walls", walls)):
+        mark = rf"(<!-- {name}: bench/scale.py -->\n\n).*?(\n\n<!-- end -->)"
+        text, n = re.subn(mark, lambda m, of=made: m[1] + of(c) + m[2], text, flags=re.DOTALL)
+        assert n == 1, f"docs/scale.md has no place for {name}"
+    return text
+
+
+def measure(home: Path, n: int) -> tuple[list[object], list[list[object]], dict[str, float], Store]:
+    """Write and measure one library; its rows of both tables and its constants."""
+    Q = queries(n)
+    store = Store.open(home / f"library-{n}")
+    written_s, true = write(store, n, Q)
+    sizes_of = of_tables(store, n)
+    seconds, taken = of_opening(store.path, "1TB")
+    in_store_s, in_store = of_opening(store.path, "1MB")
+    costs = [f"{n:,}", *(f"{size:,.0f}" for size in sizes_of.values())]
+    costs += [f"{1e6 * written_s / n:.1f}", f"{1e6 * seconds / n:.1f}", f"{taken / n:.0f}"]
+    costs += [f"{1e6 * in_store_s / n:.1f}", f"{in_store / n:.0f}"]
+    indexes: list[list[object]] = []
+    for kind in ("IVF_RQ", "IVF_PQ") if n <= RQ_UP_TO else ("IVF_PQ",):
+        indexes += own_index(store, n, Q, true, kind)
+    constants = dict(zip(("sound", "place", "segment", "vector"), sizes_of.values(), strict=True))
+    constants |= {"index": float(str(indexes[-1][3])), "build": float(str(indexes[-1][2]))}
+    constants |= {"memory": taken / n, "in store": in_store / n, "write": 1e6 * written_s / n}
+    return costs, indexes, constants, store
+
+
+def main(sizes: list[int], minutes: float) -> None:
+    costs, indexes, left_out = [], [], []
     constants: dict[str, float] = {}
+    begun, last_s, last_n = time.monotonic(), 0.0, 1
     with tempfile.TemporaryDirectory() as home:
         os.environ["XDG_CACHE_HOME"] = home
-        for n in sizes:
-            X, Q = clustered(n, DIM)
-            Q = Q[:N_QUERIES]
-            name_all(n)
-            store = Store.open(Path(home) / f"library-{n}")
-            written_s = write(store, X)
-            sizes_of = of_tables(store, n)
-            seconds, taken = of_opening(store.path, "1TB")
-            in_store_s, in_store = of_opening(store.path, "1MB")
-            costs.append(
-                [
-                    f"{n:,}",
-                    *(f"{size:,.0f}" for size in sizes_of.values()),
-                    f"{1e6 * written_s / n:.0f}",
-                    f"{1e6 * seconds / n:.1f}",
-                    f"{taken / n:.0f}",
-                    f"{1e6 * in_store_s / n:.1f}",
-                    f"{in_store / n:.0f}",
-                ]
-            )
-            for kind in ("IVF_PQ", "IVF_RQ"):
-                indexes += own_index(store, X, Q, kind)
-            constants = {
-                "sound": sizes_of["sounds"] + sizes_of["locations"],
-                "segment": sizes_of["segments"] + sizes_of[f"vectors_{SPACE}"],
-                "index": float(
-                    next(str(row[3]) for row in reversed(indexes) if row[1] == "IVF_PQ")
-                ),
-                "memory": taken / n,
-                "in store": in_store / n,
-                "write us": 1e6 * written_s / n,
-            }
-            if n == sizes[0]:
-                kept = in_bucket(store.path, Q[0], X)
-            del X, Q
+        for n in sorted(sizes):
+            started = time.monotonic()
+            if started - begun + last_s * n / last_n > 60 * minutes:
+                left_out.append(n)
+                continue
+            row, rows, measured, store = measure(Path(home), n)
+            costs.append(row)
+            indexes += rows
+            constants |= measured
+            if n == min(sizes):
+                kept = in_bucket(store.path, queries(n))
+                requests = {str(line[0]): sum(int(str(x)) for x in line[1:4]) for line in kept}
+                constants["open"] = requests["open for search"]
+                constants["look"] = requests["a look that finds nothing new"]
+                constants["commit"] = requests["one commit of 100 sounds"]
+                constants["query"] = requests["another query"]
+            last_s, last_n = time.monotonic() - started, n
+            print(f"{n:,}: {last_s:.0f} s", flush=True)
+            shutil.rmtree(store.path)
     body = [
         f"{machine(os.cpu_count() or 1)} {DIM} numbers a vector, {PER_SOUND} segments a sound.",
         "",
@@ -338,7 +502,8 @@ def main(sizes: list[int]) -> None:
             costs,
         ),
         "",
-        "The store's own index, over the network or on disk; only what a query touches is read:",
+        *(f"Left out, for it would have taken too long: {n:,}." for n in left_out),
+        "The store's own index, on disk; only what a query touches is read:",
         "",
         table(
             [
@@ -353,27 +518,25 @@ def main(sizes: list[int]) -> None:
             indexes,
         ),
         "",
-        f"In a bucket, {sizes[0]:,} segments:",
+        f"In a bucket, {min(sizes):,} segments:",
         "",
         table(["what", "reads", "lists", "writes", "kB read", "kB written"], kept),
         "",
-        (
-            f"The plan, by the constants of {sizes[-1]:,} segments; hearing at {HEARD_X:g} times real time a "
-            f"core, {GB_MONTH} dollars for a GB a month, {1000 * REQUEST_S:g} ms to the bucket and back "
-            f"twice, {BYTES_S / 1e6:g} MB/s, {PROBES} lists of the root of n, {REFINED} rows measured again:"
-        ),
+        "The constants that docs/scale.md counts with:",
         "",
-        plan(constants),
+        shown(constants),
     ]
     write_section("Scale", "\n".join(body))
+    DOC.write_text(into_doc(DOC.read_text(encoding="utf-8"), read_back()), encoding="utf-8")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--vectors", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--vectors", type=int, nargs="+", default=[10**5, 10**6, 10**7])
+    parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--open", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.open:
         opened(arguments.open)
     else:
-        main(arguments.vectors)
+        main(arguments.vectors, arguments.minutes)

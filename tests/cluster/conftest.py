@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster.hosts import laid
+from tests.cluster.hosts import clustered, laid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +25,16 @@ def real_ray() -> None:
 
 
 @pytest.fixture
-def three_hosts(real_ray: None) -> Iterator[list[Host]]:
-    """Three hosts with a network between them, each a node of one Ray cluster with one processor."""
+def bare_hosts(real_ray: None) -> Iterator[list[Host]]:
+    """Three hosts with a network between them, on which nothing runs."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("hosts of their own need root and the command `ip`")
     with laid(3) as hosts:
+        yield hosts
+
+
+@pytest.fixture
+def three_hosts(bare_hosts: list[Host]) -> Iterator[list[Host]]:
+    """Three hosts, each a node of one Ray cluster with one processor."""
+    with clustered(bare_hosts) as hosts:
         yield hosts

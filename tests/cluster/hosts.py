@@ -60,10 +60,9 @@ class Host:
         options = (*options, f"--node-ip-address={self.address}", "--num-cpus=1", "--block")
         options = (*options, "--object-store-memory=100000000", "--disable-usage-stats")
         start = shlex.join([str(RAY), "start", *options])
-        own = "mount -t tmpfs own /tmp/ray && mount -t tmpfs own /dev/shm"
         tries = f"for _ in 1 2 3 4; do {start}; done"  # a busy machine starts it too slowly for Ray
         return subprocess.Popen(
-            self.command("sh", "-c", f"{own} && {tries}"),
+            self.command("sh", "-c", f"{OWN} && {tries}"),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=os.environ | QUIET,
@@ -93,12 +92,11 @@ def end(host: Host) -> None:
 
 @contextlib.contextmanager
 def laid(n: int) -> Iterator[list[Host]]:
-    """Lay a router and n hosts, the first of them the head of a Ray cluster; take all away at the end."""
+    """Lay a router and n hosts; end what runs there and take all away at the end."""
     tag = f"sk{os.getpid() % 10_000}"
     router = Host(f"{tag}-r", f"{NET}.0.1")
     hosts = [Host(f"{tag}-{i}", f"{NET}.{i}.2") for i in range(1, n + 1)]
     there = Path("/tmp/ray").is_dir()
-    nodes = []
     try:
         Path("/tmp/ray").mkdir(exist_ok=True)
         ip("netns", "add", router.name)
@@ -116,24 +114,77 @@ def laid(n: int) -> Iterator[list[Host]]:
             for name in ("lo", "eth0"):
                 ip("-n", host.name, "link", "set", name, "up")
             ip("-n", host.name, "route", "add", "default", "via", f"{NET}.{i}.1")
-        head = hosts[0]
-        nodes.append(head.ray("--head", "--port=6379", "--include-dashboard=false"))
-        _wait_for(head, 1)
-        for number, host in enumerate(hosts[1:], 2):
-            nodes.append(host.ray(f"--address={head.address}:6379"))
-            _wait_for(head, number)
         yield hosts
     finally:
         for host in [*hosts, router]:
             end(host)
             with contextlib.suppress(AssertionError):
                 ip("netns", "del", host.name)
-        for node in nodes:
-            node.wait(10)
         if not there:
             with contextlib.suppress(OSError):
                 Path("/tmp/ray").rmdir()
 
+
+@contextlib.contextmanager
+def clustered(hosts: list[Host]) -> Iterator[list[Host]]:
+    """Make hosts the nodes of one Ray cluster, with one processor each; the first is its head."""
+    head = hosts[0]
+    nodes = [head.ray("--head", "--port=6379", "--include-dashboard=false")]
+    try:
+        _wait_for(head, 1)
+        for number, host in enumerate(hosts[1:], 2):
+            nodes.append(host.ray(f"--address={head.address}:6379"))
+            _wait_for(head, number)
+        yield hosts
+    finally:
+        for host in hosts:
+            end(host)
+        for node in nodes:
+            node.wait(10)
+
+
+class Terminal:
+    """A shell on a host, with /tmp/ray and /dev/shm of its own; what is typed there is run."""
+
+    def __init__(self, host: Host, home: Path) -> None:
+        pipe = subprocess.PIPE
+        home.mkdir(exist_ok=True)
+        kept = {name: os.environ[name] for name in ("LANG", "TERM") if name in os.environ}
+        where = {"HOME": str(home), "PATH": f"{RAY.parent}:{os.environ['PATH']}"}
+        self._shell = subprocess.Popen(
+            host.command("bash", "--norc"),
+            stdin=pipe,
+            stdout=pipe,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=home,
+            env=kept | where,
+        )
+        self.type(OWN)
+
+    def try_to(self, line: str) -> tuple[int, str]:
+        """Type a line; its exit status, and what it says."""
+        shell = self._shell
+        assert shell.stdin is not None
+        assert shell.stdout is not None
+        shell.stdin.write(f"{line}\necho; echo {END} $?\n")
+        shell.stdin.flush()
+        said = []
+        for one in shell.stdout:
+            if one.startswith(END):
+                return int(one.split()[1]), "".join(said)
+            said.append(one)
+        raise AssertionError(f"the shell ended at: {line}\n{''.join(said)}")
+
+    def type(self, line: str) -> str:
+        """Type a line that succeeds; what it says."""
+        status, said = self.try_to(line)
+        assert status == 0, f"{line}\n{said}"
+        return said
+
+
+OWN = "mount -t tmpfs own /tmp/ray && mount -t tmpfs own /dev/shm"
+END = "that-was-it"
 
 ASK = """
 import logging, socket, sys, time
