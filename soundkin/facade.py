@@ -354,6 +354,10 @@ class Library(Marked):
         """Return a sound's waveform for drawing: (800, 2) int8, least and greatest, 127 = full scale."""
         return listing.peaks_of(self._store, sound_id)
 
+    def peaks_of(self, sound_ids: Sequence[str]) -> dict[str, npt.NDArray[np.int8]]:
+        """Return the waveforms of many sounds by id, each as `peaks`; what is not there is left out."""
+        return listing.peaks_of_many(self._store, sound_ids)
+
     def locate(self, sound_id: str) -> Path:
         """Return the file of a sound. Raises `NotFound`, or `Offline` when none can be opened here now."""
         return listing.located(self._catalogue.snapshot(), sound_id)

@@ -96,10 +96,17 @@ def segments_of(snapshot: Snapshot, sound_id: str) -> list[Segment]:
 
 def peaks_of(store: Store, sound_id: str) -> npt.NDArray[np.int8]:
     """Return a sound's waveform for drawing; see `Library.peaks`. Raises `NotFound`."""
-    rows = store.read("sounds", ["peaks"], f"sound_id = {quote([sound_id])}")["peaks"].to_pylist()
-    if not rows:
+    found = peaks_of_many(store, [sound_id])
+    if not found:
         raise no_sound(sound_id)
-    return np.frombuffer(rows[0], np.int8).reshape(-1, 2)
+    return found[sound_id]
+
+
+def peaks_of_many(store: Store, sound_ids: Sequence[str]) -> dict[str, npt.NDArray[np.int8]]:
+    """Return the waveforms of those sounds that are there, by id, in one look at the table."""
+    rows = store.read("sounds", ["sound_id", "peaks"], f"sound_id IN ({quote(sound_ids)})")
+    pairs = zip(rows["sound_id"].to_pylist(), rows["peaks"].to_pylist(), strict=True)
+    return {sound_id: np.frombuffer(peaks, np.int8).reshape(-1, 2) for sound_id, peaks in pairs}
 
 
 def rows_of(catalogue: Catalogue, scope: Scope | str | None) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from soundkin.serve.models import (
     MAX_ITEMS,
     MAX_PAGE,
     SegmentOut,
+    SoundIds,
     SoundOut,
     SoundPage,
     Tag,
@@ -43,6 +44,7 @@ MEDIA_TYPES = {
     "ALAC": "audio/mp4",
 }
 MAX_SLICE_BYTES = 256 * 2**20
+NO_PEAKS = bytes(2 * 800)
 KEEP = "private, max-age=3600, immutable"
 """A sound's id is the hash of its samples, so what is made of them alone never changes."""
 
@@ -100,6 +102,21 @@ def peaks_of(sound_id: SoundId, library: Lib) -> Response:
     """Return 800 pairs of int8 (lowest, highest) over the whole sound; 127 is full scale."""
     data = library.peaks(sound_id).tobytes()
     return Response(data, media_type="application/octet-stream", headers={"Cache-Control": KEEP})
+
+
+@router.post(
+    "/peaks",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {}}}},
+)
+def peaks_of_many(asked: SoundIds, library: Lib) -> Response:
+    """Return the peaks of many sounds, one after the other as they were asked for.
+
+    Of a sound that is not there they are zeros.
+    """
+    found = library.peaks_of(asked.sound_ids)
+    data = b"".join(found[one].tobytes() if one in found else NO_PEAKS for one in asked.sound_ids)
+    return Response(data, media_type="application/octet-stream")
 
 
 @router.head("/sounds/{sound_id}/audio", include_in_schema=False)

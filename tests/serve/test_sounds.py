@@ -74,6 +74,19 @@ def test_peaks_are_the_waveform(
     assert "immutable" in answer.headers["cache-control"]
 
 
+def test_peaks_of_many_sounds_in_one_answer(
+    client: httpx.Client, library: Library, ids: dict[str, str]
+) -> None:
+    asked = [ids["field.flac"], "0" * 32, ids["tone_0440.wav"], ids["field.flac"]]
+    answer = client.post("/api/peaks", json={"sound_ids": asked})
+    found = np.frombuffer(answer.content, np.int8).reshape(4, 800, 2)
+    for at in (0, 2, 3):
+        np.testing.assert_array_equal(found[at], library.peaks(asked[at]))
+    assert found[0].any()
+    assert not found[1].any()
+    assert client.post("/api/peaks", json={"sound_ids": ["../x"]}).status_code == 422
+
+
 @pytest.mark.parametrize("name", ["tone_0440.wav", ODD, "noise_03.flac"])
 def test_the_original_file(
     client: httpx.Client, sounds_dir: Path, ids: dict[str, str], name: str

@@ -101,9 +101,13 @@ export function sound(soundId: string): Promise<wire.SoundOut> {
   return json(`/api/sounds/${soundId}`);
 }
 
-export async function peaks(soundId: string, signal: AbortSignal): Promise<Int8Array> {
-  const response = await ask(`/api/sounds/${soundId}/peaks`, { signal });
-  return new Int8Array(await response.arrayBuffer());
+const PEAKS_BYTES = 1600;
+
+/** The waveforms of many sounds, as they were asked for. */
+export async function peaks(soundIds: readonly string[], signal: AbortSignal): Promise<Int8Array[]> {
+  const response = await ask("/api/peaks", send("POST", { sound_ids: [...soundIds] }, signal));
+  const all = await response.arrayBuffer();
+  return soundIds.map((_, at) => new Int8Array(all, at * PEAKS_BYTES, PEAKS_BYTES));
 }
 
 export function segments(soundId: string, signal: AbortSignal): Promise<wire.SegmentOut[]> {

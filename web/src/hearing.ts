@@ -9,6 +9,7 @@ import type { Cut } from "./state";
 
 const AUTOPLAY = "soundkin.autoplay";
 const READY = [1, -1, 2];
+const SOON_MS = 120;
 
 export class Hearing {
   readonly audition = new Audition();
@@ -17,6 +18,7 @@ export class Hearing {
   #results: Results;
   #query: QueryPanel;
   #frame = 0;
+  #soon = 0;
   #autoplay = localStorage.getItem(AUTOPLAY) !== "off";
 
   constructor(results: Results, query: QueryPanel) {
@@ -63,7 +65,14 @@ export class Hearing {
     this.audition.playQuery(name, cut, soundId, dropped);
   }
 
+  /** Have the neighbours ready once the rows rest: while a slider moves, others come many times a second. */
+  prepareSoon(): void {
+    clearTimeout(this.#soon);
+    this.#soon = window.setTimeout(() => this.prepare(), SOON_MS);
+  }
+
   prepare(): void {
+    clearTimeout(this.#soon);
     const { selected } = this.#results;
     this.audition.prepare(READY.map((by) => this.#results.row(selected + by)));
   }

@@ -13,6 +13,8 @@ export interface ListEvents {
   onAsk: () => void;
   /** Other rows are there. */
   onRows: () => void;
+  /** No answer is awaited any more. */
+  onAnswered: () => void;
   onSelected: (play: boolean) => void;
   /** How many hits are close enough, of how many; `more`: the list was cut off by its length. */
   onCount: (shown: number, all: number, more: boolean) => void;
@@ -31,6 +33,7 @@ export class ListSide {
   #shownDrop: number | null = null;
   #atTimer = 0;
   #failed = false;
+  #asking = false;
   /** A row that was selected before it had come. */
   #awaited: { index: number; play: boolean } | null = null;
   /** The view whose rows are shown. */
@@ -53,12 +56,18 @@ export class ListSide {
     return this.#results.selected < 0 && this.#results.grid.scrollTop === 0 && !isSimilar(this.#navigator.view);
   }
 
+  /** Whether an answer is awaited. */
+  get isAsking(): boolean {
+    return this.#asking;
+  }
+
   /** Fetch and show the rows of the present view. */
   async load(): Promise<void> {
     this.#search.abort();
     clearTimeout(this.#atTimer);
     const { signal } = (this.#search = new AbortController());
     const { view } = this.#navigator;
+    this.#asking = true;
     this.#results.busy(true);
     this.#shownDrop = this.#navigator.dropNumber;
     this.#events.onAsk();
@@ -77,7 +86,11 @@ export class ListSide {
       this.#show(NONE, view);
       this.#results.showEmpty(wentWrong(error, () => void this.load()));
     } finally {
-      if (!signal.aborted) this.#results.busy(false);
+      if (!signal.aborted) {
+        this.#asking = false;
+        this.#results.busy(false);
+        this.#events.onAnswered();
+      }
     }
   }
 

@@ -19,6 +19,7 @@ window.soundkin = {
     view: page.navigator.view,
     selected: page.results.row(),
     count: page.results.count,
+    busy: page.list.isAsking,
     playing: page.player.take && {
       key: page.player.take.key,
       soundId: page.player.take.soundId,

@@ -3,8 +3,6 @@
 import { el } from "./dom";
 import type { View } from "./state";
 
-const SLIDE_MS = 60;
-
 /** The weights that a view's sliders stand at: a single space stands at 1, the others at 0. */
 export function mixOf(view: View, spaces: readonly string[]): Record<string, number> {
   if (Object.keys(view.mix).length) return { ...view.mix };
@@ -20,14 +18,20 @@ export function mixFrom(values: Iterable<readonly [string, number]>): Record<str
 export class Mixer {
   readonly root = el("div", { class: "mixer", hidden: true, aria: { role: "group", label: "What counts as similar" } });
   #onMix: (mix: Record<string, number>, again: boolean) => void;
+  #isAsking: () => boolean;
   #sliders = new Map<string, HTMLInputElement>();
   #view: View | null = null;
-  #timer = 0;
   #moving = false;
+  /** A slider has moved on while an answer was awaited. */
+  #behind = false;
 
-  /** `onMix` is called while a slider moves and when it is let go; `again`: not for the first time in one move. */
-  constructor(onMix: (mix: Record<string, number>, again: boolean) => void) {
+  /**
+   * `onMix` is called while a slider moves and when it is let go; `again`: not for the first time in one move.
+   * While `isAsking`, a move waits: what is asked for is answered and seen before the next is asked for.
+   */
+  constructor(onMix: (mix: Record<string, number>, again: boolean) => void, isAsking: () => boolean) {
     this.#onMix = onMix;
+    this.#isAsking = isAsking;
   }
 
   setSpaces(spaces: readonly string[]): void {
@@ -41,15 +45,21 @@ export class Mixer {
     this.#view = view;
     const mix = mixOf(view, [...this.#sliders.keys()]);
     for (const [space, slider] of this.#sliders) {
-      if (document.activeElement !== slider || !this.#timer) this.#set(space, mix[space] ?? 0);
+      if (document.activeElement !== slider || !this.#behind) this.#set(space, mix[space] ?? 0);
     }
+  }
+
+  /** What was asked for is there: ask for what a slider stands at by now. */
+  answered(): void {
+    if (this.#behind) this.#send(false);
   }
 
   #fader(space: string): HTMLElement {
     const slider = el("input", { type: "range", min: "0", max: "1", step: "0.05", aria: { label: `How much ${space} counts` } });
     slider.addEventListener("input", () => {
       this.#set(space, Number(slider.value));
-      this.#timer ||= window.setTimeout(() => this.#send(false), SLIDE_MS);
+      if (this.#isAsking()) this.#behind = true;
+      else this.#send(false);
     });
     slider.addEventListener("change", () => this.#send(true));
     this.#sliders.set(space, slider);
@@ -70,8 +80,7 @@ export class Mixer {
 
   /** Ask for what the sliders stand at; where all were let go at nothing, they go back. */
   #send(done: boolean): void {
-    clearTimeout(this.#timer);
-    this.#timer = 0;
+    this.#behind = false;
     const again = this.#moving;
     this.#moving = !done;
     const mix = mixFrom([...this.#sliders].map(([space, slider]) => [space, Number(slider.value)] as const));

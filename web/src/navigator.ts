@@ -11,14 +11,43 @@ export interface Place {
   onReturn(then: () => void): void;
 }
 
-/** The browser's own place. */
+/** Some browsers allow a hundred changes of the address in thirty seconds, and fail at the next. */
+const ADDRESS_MS = 320;
+
+/** The browser's own place; while a slider moves, its address follows a few times a second. */
 export function browserPlace(): Place {
+  let waiting: { address: string; mark: unknown } | null = null;
+  let timer = 0;
+  let written = -ADDRESS_MS;
+  const forget = () => {
+    clearTimeout(timer);
+    timer = 0;
+    waiting = null;
+  };
+  const write = () => {
+    if (waiting) history.replaceState(waiting.mark, "", waiting.address);
+    if (waiting) written = performance.now();
+    forget();
+  };
+  addEventListener("pagehide", write);
   return {
     search: () => location.search,
-    mark: () => history.state as unknown,
-    push: (address, mark) => history.pushState(mark, "", address),
-    replace: (address, mark) => history.replaceState(mark, "", address),
-    onReturn: (then) => addEventListener("popstate", then),
+    mark: () => (waiting ? waiting.mark : (history.state as unknown)),
+    push: (address, mark) => {
+      write();
+      history.pushState(mark, "", address);
+    },
+    replace: (address, mark) => {
+      waiting = { address, mark };
+      const rest = written + ADDRESS_MS - performance.now();
+      if (rest <= 0) write();
+      else timer ||= window.setTimeout(write, rest);
+    },
+    onReturn: (then) =>
+      addEventListener("popstate", () => {
+        forget();
+        then();
+      }),
   };
 }
 

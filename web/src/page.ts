@@ -117,9 +117,10 @@ export class Page {
       },
       onRows: () => {
         this.#watch.fresh();
-        this.hearing.prepare();
+        this.hearing.prepareSoon();
         this.#showNow();
       },
+      onAnswered: () => this.#steering.answered(),
       onSelected: (play) => {
         this.mapSide.pointAtNothing();
         this.hearing.selected(play);
@@ -147,6 +148,7 @@ export class Page {
     this.#steering = new Steering({
       onLeast: (least) => this.list.least(least),
       onView: (view, replace) => navigator.go({ ...view, at: null }, { replace }),
+      isAsking: () => this.list.isAsking,
     }, this.#matching.root);
     this.hearing.audition.rateOf = (row, first) => this.#matching.rateOf(row, first);
     this.#sound = new SoundView({

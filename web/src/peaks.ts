@@ -1,16 +1,19 @@
-// The waveforms of rows: fetched a few at a time, those asked for last first, and kept.
+// The waveforms of rows: those in sight fetched together, and kept.
 
-const AT_ONCE = 4;
-const WAITING = 64;
+const AT_ONCE = 2;
+const TOGETHER = 48;
+const WAITING = 96;
 const KEPT = 2000;
 
 export class PeakStore {
-  #fetch: (soundId: string, signal: AbortSignal) => Promise<Int8Array>;
+  #fetch: (soundIds: readonly string[], signal: AbortSignal) => Promise<Int8Array[]>;
   #kept = new Map<string, Int8Array>();
   #waiting = new Map<string, (() => void)[]>();
   #running = new Set<string>();
+  #fetches = 0;
+  #soon = false;
 
-  constructor(fetch: (soundId: string, signal: AbortSignal) => Promise<Int8Array>) {
+  constructor(fetch: (soundIds: readonly string[], signal: AbortSignal) => Promise<Int8Array[]>) {
     this.#fetch = fetch;
   }
 
@@ -27,29 +30,33 @@ export class PeakStore {
       const oldest = [...this.#waiting.keys()].find((id) => !this.#running.has(id));
       if (oldest !== undefined) this.#waiting.delete(oldest);
     }
-    this.#next();
+    if (this.#soon) return;
+    this.#soon = true;
+    queueMicrotask(() => {
+      this.#soon = false;
+      this.#next();
+    });
   }
 
+  /** Ask for what was wanted last. */
   #next(): void {
-    while (this.#running.size < AT_ONCE) {
-      const idle = [...this.#waiting.keys()].filter((id) => !this.#running.has(id));
-      const soundId = idle.at(-1);
-      if (soundId === undefined) return;
-      this.#running.add(soundId);
-      void this.#load(soundId);
-    }
+    if (this.#fetches >= AT_ONCE) return;
+    const idle = [...this.#waiting.keys()].filter((id) => !this.#running.has(id));
+    if (idle.length) void this.#load(idle.slice(-TOGETHER));
   }
 
-  async #load(soundId: string): Promise<void> {
-    try {
-      this.#keep(soundId, await this.#fetch(soundId, AbortSignal.timeout(20_000)));
-    } catch {
-      this.#keep(soundId, new Int8Array(0));
-    }
-    this.#running.delete(soundId);
-    const then = this.#waiting.get(soundId) ?? [];
-    this.#waiting.delete(soundId);
-    for (const call of then) call();
+  async #load(soundIds: readonly string[]): Promise<void> {
+    this.#fetches++;
+    for (const soundId of soundIds) this.#running.add(soundId);
+    const found = await this.#fetch(soundIds, AbortSignal.timeout(20_000)).catch(() => []);
+    this.#fetches--;
+    soundIds.forEach((soundId, at) => {
+      this.#keep(soundId, found[at] ?? new Int8Array(0));
+      this.#running.delete(soundId);
+      const then = this.#waiting.get(soundId) ?? [];
+      this.#waiting.delete(soundId);
+      for (const call of then) call();
+    });
     this.#next();
   }
 

@@ -22,6 +22,8 @@ export class QuerySide {
   #chosen = 0;
   #hearing: Hearing | null = null;
   #shown = new AbortController();
+  /** What is shown, once it is shown whole. */
+  #whole = "";
 
   constructor(navigator: Navigator, cards: Cards, peaks: PeakStore) {
     this.#navigator = navigator;
@@ -90,11 +92,14 @@ export class QuerySide {
 
   /** Show the parts of the present query, and the waveform of the chosen one. */
   async show(): Promise<void> {
-    this.#shown.abort();
-    const { signal } = (this.#shown = new AbortController());
     const { view, dropNumber } = this.#navigator;
     const parts = partsOf(view);
     this.#chosen = Math.max(0, Math.min(this.#chosen, parts.length - 1));
+    const asked = JSON.stringify([parts, this.#chosen, view.drop, dropNumber, view.show === "duplicates"]);
+    if (asked === this.#whole) return;
+    this.#whole = "";
+    this.#shown.abort();
+    const { signal } = (this.#shown = new AbortController());
     const part = view.show === "duplicates" ? undefined : parts[this.#chosen];
     const again = () => signal.aborted || void this.show();
     const subject = part ? await this.#subjects.of(part, this.dropped, dropNumber, again).catch(() => null) : null;
@@ -102,6 +107,7 @@ export class QuerySide {
     if (signal.aborted) return;
     this.panel.showParts(cards, this.#chosen);
     this.panel.show(subject);
+    if (!part || subject?.peaks) this.#whole = asked;
   }
 
   #play(cut: Cut): void {

@@ -83,6 +83,7 @@ export class Results {
       rowHeight: () => Number.parseFloat(getComputedStyle(this.grid).getPropertyValue("--row")) || 48,
       build: () => this.#build(),
       fill: (view, index) => this.#fill(view, index),
+      draw: (view) => this.#drawRow(view),
       onStretch: (from, to) => this.#source?.ensure(from, to),
     });
     this.grid.addEventListener("click", (event) => this.#onClick(event));
@@ -294,13 +295,8 @@ export class Results {
     root.classList.toggle("child", row?.child ?? false);
     this.#markPlaying(view);
     view.drag.hidden = true;
-    if (!row) {
-      drawWave(view.canvas, null, null);
-      setText(view.name, "…");
-      return;
-    }
-    this.#fillText(view, row);
-    this.#drawRow(view, row);
+    if (row) this.#fillText(view, row);
+    else setText(view.name, "…");
   }
 
   #fillText(view: View, row: Row): void {
@@ -337,7 +333,9 @@ export class Results {
     view.minus.setAttribute("aria-label", `Subtract ${row.name} from the query`);
   }
 
-  #drawRow(view: View, row: Row): void {
+  #drawRow(view: View): void {
+    const row = this.row(view.index);
+    if (!row) return drawWave(view.canvas, null, null);
     const isRange = row.band !== null || !isWhole(row);
     const mark = isRange ? { from: row.startS / row.durationS, to: row.endS / row.durationS } : null;
     const peaks = this.#peaks.get(row.soundId);

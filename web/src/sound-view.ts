@@ -164,9 +164,9 @@ export class SoundView {
   }
 
   async #draw(sound: api.SoundOut, signal: AbortSignal): Promise<void> {
-    const [peaks, segments] = await Promise.all([api.peaks(sound.sound_id, signal), api.segments(sound.sound_id, signal)]);
+    const [[peaks], segments] = await Promise.all([api.peaks([sound.sound_id], signal), api.segments(sound.sound_id, signal)]);
     if (signal.aborted) return;
-    this.#picture.setPeaks(peaks);
+    if (peaks) this.#picture.setPeaks(peaks);
     this.#picture.setSegments(segments.map((one) => ({ startS: one.start_s, endS: one.end_s, like: null })));
   }
 

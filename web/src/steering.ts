@@ -9,6 +9,8 @@ export interface SteerEvents {
   /** While the slider moves: show less or more of what is there. */
   onLeast: (least: number | null) => void;
   onView: (view: View, replace: boolean) => void;
+  /** Whether an answer is awaited. */
+  isAsking: () => boolean;
 }
 
 const OFF = -0.01;
@@ -41,7 +43,7 @@ export class Steering {
       const open = this.root.classList.toggle("open");
       this.#open.setAttribute("aria-expanded", String(open));
     });
-    this.#mix = new Mixer((mix, again) => this.#go({ mix, space: null }, again));
+    this.#mix = new Mixer((mix, again) => this.#go({ mix, space: null }, again), events.isAsking);
     this.root = el(
       "div",
       { class: "steering", hidden: true },
@@ -66,6 +68,11 @@ export class Steering {
   setSpaces(spaces: readonly string[]): void {
     this.#mix.setSpaces(spaces);
     if (this.#view) this.#mix.show(this.#view);
+  }
+
+  /** The rows of what was steered to are there. */
+  answered(): void {
+    this.#mix.answered();
   }
 
   /** Say how many rows are left; `more`: the list was cut off by its length, not by closeness. */

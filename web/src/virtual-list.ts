@@ -35,6 +35,7 @@ export class VirtualList<V extends RowView> {
   #rowHeight: () => number;
   #build: () => V;
   #fill: (view: V, index: number) => void;
+  #draw: (view: V) => void;
   #onStretch: (from: number, to: number) => void;
   #views = new Map<number, V>();
   #spare: V[] = [];
@@ -47,6 +48,8 @@ export class VirtualList<V extends RowView> {
       rowHeight: () => number;
       build: () => V;
       fill: (view: V, index: number) => void;
+      /** Draw what needs to know its size: called when all are filled, so that the page is laid out once. */
+      draw: (view: V) => void;
       onStretch: (from: number, to: number) => void;
     },
   ) {
@@ -55,6 +58,7 @@ export class VirtualList<V extends RowView> {
     this.#rowHeight = options.rowHeight;
     this.#build = options.build;
     this.#fill = options.fill;
+    this.#draw = options.draw;
     this.#onStretch = options.onStretch;
     host.addEventListener("scroll", () => this.#lay(false), { passive: true });
     new ResizeObserver(() => this.#lay(true)).observe(host);
@@ -110,6 +114,7 @@ export class VirtualList<V extends RowView> {
       this.#spare.push(view);
     }
     this.#onStretch(from, to);
+    const filled: V[] = [];
     for (let index = from; index < to; index++) {
       const known = this.#views.get(index);
       const view = known ?? this.#spare.pop() ?? this.#build();
@@ -117,9 +122,11 @@ export class VirtualList<V extends RowView> {
       if (known && !again) continue;
       if (!known) {
         this.#views.set(index, view);
-        this.#space.append(view.root); // before it is filled: a canvas has no size outside the document
+        this.#space.append(view.root);
       }
       this.#fill(view, index);
+      filled.push(view);
     }
+    for (const view of filled) this.#draw(view);
   }
 }

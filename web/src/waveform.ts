@@ -48,6 +48,17 @@ export function markPixels(mark: Span, view: Span, width: number): [number, numb
   return [Math.max(0, Math.min(from, middle - half)), Math.min(width, Math.max(to, middle + half))];
 }
 
+let inks: Record<"mark" | "axis" | "wave" | "dim", string> | null = null;
+
+/** The colours of waveforms: looked up once for all that are drawn together. */
+function inksNow(): NonNullable<typeof inks> {
+  if (!inks) {
+    inks = { mark: cssValue("--mark"), axis: cssValue("--wave-axis"), wave: cssValue("--wave"), dim: cssValue("--wave-dim") };
+    queueMicrotask(() => (inks = null));
+  }
+  return inks;
+}
+
 /** Draw peaks on a canvas at the screen's own resolution; the marked span in the accent colour. */
 export function drawWave(
   canvas: HTMLCanvasElement,
@@ -62,20 +73,21 @@ export function drawWave(
   if (canvas.height !== height) canvas.height = height;
   const context = canvas.getContext("2d");
   if (!context || !width || !height) return;
+  const ink = inksNow();
   context.clearRect(0, 0, width, height);
   const [from, to] = mark ? markPixels(mark, view, width) : [0, 0];
   if (mark) {
-    context.fillStyle = cssValue("--mark");
+    context.fillStyle = ink.mark;
     context.fillRect(from, 0, to - from, height);
   }
-  context.fillStyle = cssValue("--wave-axis");
+  context.fillStyle = ink.axis;
   context.fillRect(0, Math.floor(height / 2), width, 1);
   if (!peaks?.length) return;
   const gain = drawGain(peaks);
   const shape = columns(peaks, width, view);
   const whole = !mark;
   for (const inside of [false, true]) {
-    context.fillStyle = cssValue(inside || whole ? "--wave" : "--wave-dim");
+    context.fillStyle = inside || whole ? ink.wave : ink.dim;
     for (let column = 0; column < width; column++) {
       if (inside !== (column + 1 > from && column < to && !whole)) continue;
       const top = (1 - ((shape[column * 2 + 1] ?? 0) * gain) / 127) * (height / 2);

@@ -20,7 +20,7 @@ from tests.serve.page.driver import names_of, shows, until, wait
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 FIRST, SECOND = "mfcc", "motion"
 
@@ -83,6 +83,36 @@ def test_sliders_blend_the_spaces(page: Page, library: Library, base: str, tone:
     page.go_back()
     shows(page, names_of(library, tone, space=SECOND))
     expect(sliders.nth(0)).to_have_value("0")
+
+
+def test_a_list_is_seen_before_the_next_is_asked_for(
+    page: Page, library: Library, base: str, tone: str
+) -> None:
+    """A slider that moves on faster than answers come: none is given up, the last place is asked for."""
+    held: list[Route] = []
+    page.goto(f"{base}/?like={tone}")
+    shows(page, names_of(library, tone))
+    page.route("**/api/search", lambda route: held.append(route))  # noqa: PLW0108 - playwright marks it
+    slider = page.get_by_role("group", name="What counts as similar").get_by_role("slider").nth(1)
+    for place in ("0.2", "0.4", "0.9"):
+        slider.evaluate(
+            """(slider, place) => {
+                slider.value = place;
+                slider.dispatchEvent(new Event('input', { bubbles: true }));
+            }""",
+            place,
+        )
+    for place in (0.2, 0.9):
+        until(page, "() => soundkin.inspect().busy")
+        while not held:
+            page.wait_for_timeout(10)
+        route = held.pop()
+        assert route.request.post_data_json["blend"] == {FIRST: 1, SECOND: place}
+        route.continue_()
+        shows(page, names_of(library, tone, space={FIRST: 1, SECOND: place}))
+    until(page, "() => !soundkin.inspect().busy")
+    assert not held
+    until(page, "() => location.search.includes('mix=motion:0.9')")
 
 
 def test_neighbours_in_every_space(page: Page, library: Library, base: str, tone: str) -> None:
