@@ -54,6 +54,9 @@ AHEAD = 2
 LOOK_S, JOIN_S = 2.0, 60.0
 """Seconds between two looks at the cluster's machines; how long none at all is waited for."""
 
+JOINS = 3
+"""How often a cluster whose head is there is asked to take us."""
+
 FETCH_S = 60.0
 """How long an answer that is there may take to come; its machine may go meanwhile."""
 
@@ -299,7 +302,19 @@ class ClusterWorkers:
         if not ray.is_initialized():
             self._is_mine = True
             with self._reached():
-                ray.init(address, **QUIET)
+                self._join(address)
+
+    def _join(self, address: str) -> None:
+        """Become a driver of the cluster; the head of a busy one may take more than Ray waits for."""
+        for left in reversed(range(JOINS)):
+            try:
+                self._ray.init(address, **QUIET)
+            except ConnectionError:
+                if not left:
+                    raise
+                time.sleep(LOOK_S)
+            else:
+                return
 
     def _head(self) -> str:
         """Return the address of the cluster's head, when somebody answers there."""

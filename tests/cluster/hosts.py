@@ -167,7 +167,7 @@ class Terminal:
         shell = self._shell
         assert shell.stdin is not None
         assert shell.stdout is not None
-        shell.stdin.write(f"{line}\necho; echo {END} $?\n")
+        shell.stdin.write(f"{line}\ndone=$?; echo; echo {END} $done\n")
         shell.stdin.flush()
         said = []
         for one in shell.stdout:

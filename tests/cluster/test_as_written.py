@@ -49,7 +49,7 @@ def test_every_command_of_the_page(bare_hosts: list[Host], tmp_path: Path) -> No
     assert "s3://sounds/library" in said[3]
 
     for line in block("soundkin serve"):
-        head.type(f"{line} >serve.txt 2>&1 &")
+        head.type(f"{line} >>serve.txt 2>&1 &")
     for port in (8765, 8766):
         where = f"http://127.0.0.1:{port}"
         ask = "curl -sS --retry 120 --retry-connrefused --retry-delay 1 --retry-all-errors --fail"
@@ -74,8 +74,9 @@ def test_every_command_of_the_page(bare_hosts: list[Host], tmp_path: Path) -> No
         wav(folder / f"{seed:02}.wav", 500 + seed)
     [command] = block("soundkin index /shared/sounds")
     command = command.replace("/shared/sounds", f"'{folder}'")
-    said = [head.type(command.replace("HEAD", bare_hosts[0].address))]
-    assert f"{SOUNDS} sounds found, {SOUNDS} new" in said[0]
+    assert f"{SOUNDS} sounds found, {SOUNDS} new" in head.type(
+        command.replace("HEAD", bare_hosts[0].address)
+    )
     more = re.sub(r"--cluster \S+", "--cluster auto", command)
     assert f"{SOUNDS} sounds found" in head.type(more)
     assert f"{300 + SOUNDS:,} sounds" in head.type("soundkin info --library s3://sounds/library")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -219,6 +220,35 @@ def test_a_head_that_does_not_answer_is_said_at_once(ray: StandIn, tmp_path: Pat
     made = cluster.ClusterWorkers("ray://127.0.0.1:9", Order("", (), 0.0, bytes(tmp_path)))
     with pytest.raises(LibraryError, match=r"no Ray cluster answers at ray://127\.0\.0\.1:9"):
         made.__enter__()
+
+
+def test_a_busy_head_is_asked_again(
+    ray: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "LOOK_S", 0.0)
+    asked: list[str] = []
+    needed = cluster.JOINS
+
+    def init(address: str, **_: object) -> None:
+        asked.append(address)
+        if len(asked) < cluster.JOINS:
+            raise ConnectionError("it is starting.")
+
+    ray.is_initialized, ray.init = lambda: False, init
+    ray.shutdown = lambda: None
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"ray://127.0.0.1:{head.getsockname()[1]}"
+        order = Order(__version__, (), 0.0, bytes(tmp_path))
+        with cluster.ClusterWorkers(address, order) as workers:
+            assert workers.n == 2
+        assert asked == [address] * needed
+        monkeypatch.setattr(cluster, "JOINS", 1)
+        asked.clear()
+        with (
+            pytest.raises(LibraryError, match=r"cannot be used \(it is starting\)"),
+            cluster.ClusterWorkers(address, order),
+        ):
+            pass
 
 
 @pytest.fixture
