@@ -1,4 +1,4 @@
-"""Searches of inverted lists with a given effort: of all items, of a selection, of some rows one by one."""
+"""Searches with a given effort: of all items by lists or links, of a selection, of rows one by one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from soundkin.index.beam import Links, stroll
 from soundkin.index.lists import Lists, look
 from soundkin.index.nearest import scan
 from soundkin.index.shared import divided
@@ -31,13 +32,14 @@ class Plan(NamedTuple):
     reach: np.float32
     error: float
     threads: int
+    ef: int = 0
 
 
 def of_all(
     lists: Lists, vectors: Floats, plan: Plan, queries: Floats, ids: Ids, distances: Floats
 ) -> None:
     """Search among all items, into `ids` and `distances` (n_queries, k)."""
-    n_probe, _, wanted, _, error, threads = plan
+    n_probe, _, wanted, _, error, threads, _ = plan
     n = len(vectors)
     divided(
         lambda Q, i, d: look(*lists, vectors, Q, n_probe, wanted, error, i, d),
@@ -50,6 +52,29 @@ def of_all(
         ids[short], distances[short] = found
 
 
+def of_linked(
+    lists: Lists,
+    vectors: Floats,
+    plan: Plan,
+    graph: Links,
+    alive: npt.NDArray[np.bool_],
+    queries: Floats,
+    ids: Ids,
+    distances: Floats,
+) -> int:
+    """Search along the links for items that are `alive` (empty: all), into `ids` and `distances`.
+
+    How many rows were compared.
+    """
+    table, compared = (lists.codes, lists.scales, lists.ids_of_rows, *graph, vectors, alive), []
+
+    def part(Q: Floats, i: Ids, d: Floats) -> None:
+        compared.append(stroll(*table, Q, plan.ef, plan.error, i, d))
+
+    divided(part, plan.threads, queries, ids, distances)
+    return sum(compared)
+
+
 def of_some(
     lists: Lists,
     vectors: Floats,
@@ -60,7 +85,7 @@ def of_some(
     distances: Floats,
 ) -> None:
     """Search among the items of a selection, into `ids` and `distances` (n_queries, k)."""
-    n_probe, more, wanted, reach, error, threads = plan
+    n_probe, more, wanted, reach, error, threads, _ = plan
     for_each = OPENED_FOR_EACH * ids.shape[1] * part.n_lists // max(1, len(part.rows))
     n_probe = max(1, min(max(n_probe + more, for_each), part.n_lists))
     divided(

@@ -27,9 +27,15 @@ def tune(
 
 
 def measured(
-    index: Index, target: float = 0.95, *, k: int = 10, n_queries: int = 256, seed: int = 0
+    index: Index,
+    target: float = 0.95,
+    *,
+    k: int = 10,
+    n_queries: int = 256,
+    seed: int = 0,
+    ladder: list[dict[str, float]] | None = None,
 ) -> dict[str, Any]:
-    """The first effort of the ladder with recall@k of `target` or more.
+    """The first effort of the ladder - the index's own, if none is given - with recall@k of `target`.
 
     Queries are items of the index, with themselves left out. The result has `effort`, `recall`
     (which is below the target where even the dearest effort is), `queries_per_s` (one at a time,
@@ -43,7 +49,7 @@ def measured(
     allowed = index.alive if there.size < len(index.alive) else None
     _, true = without_self(*search(index.vectors, Q, k + 1, allowed), asked, k)
     tuned: dict[str, Any] = {}
-    for effort in index.ladder():
+    for effort in index.ladder() if ladder is None else ladder:
         index.query(Q[:1], k + 1, mask=None, **effort)
         started = time.perf_counter()
         answers = [index.query(q[None], k + 1, mask=None, **effort) for q in Q]

@@ -25,10 +25,10 @@ DATA = {
 }
 
 
-@pytest.fixture(params=[*KINDS, "exact coded", "ann lists", "forest random"])
+@pytest.fixture(params=[*KINDS, "exact coded", "ann lists", "ann graph", "forest random"])
 def kind(request, monkeypatch):
     """A member, or one of its ways: codes and lists also over few items."""
-    if request.param == "ann lists":
+    if request.param in ("ann lists", "ann graph"):
         from soundkin.index import ann
 
         monkeypatch.setattr(ann, "FLAT_BELOW", 100)
@@ -43,6 +43,8 @@ def build(kind, X, **settings):
     name, _, way = kind.partition(" ")
     if name == "forest" and way:
         settings["split"] = way
+    if way == "graph":
+        settings["graph"] = True
     return index_module.build(name, X, **settings)
 
 

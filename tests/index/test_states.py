@@ -89,8 +89,14 @@ class AnnLife(Life):
     kind = "ann"
 
 
+class LinkedLife(Life):
+    kind = "ann"
+    own = {"graph": True}  # noqa: RUF012
+
+
 TestExact = Life.TestCase
 TestForest = ForestLife.TestCase
 TestAnn = AnnLife.TestCase
-for case in (TestExact, TestForest, TestAnn):
+TestLinked = LinkedLife.TestCase
+for case in (TestExact, TestForest, TestAnn, TestLinked):
     case.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
