@@ -79,6 +79,8 @@ def test_every_command_of_the_page(bare_hosts: list[Host], tmp_path: Path) -> No
     )
     more = re.sub(r"--cluster \S+", "--cluster auto", command)
     assert f"{SOUNDS} sounds found" in head.type(more)
-    assert f"{300 + SOUNDS:,} sounds" in head.type("soundkin info --library s3://sounds/library")
+    told = head.type("soundkin info --library s3://sounds/library")
+    assert f"shared sounds: {SOUNDS} sounds, online" in told
+    assert "demo-sounds: 300 sounds, online" in told
     for machine in machines:
         machine.type("ray stop --force")
