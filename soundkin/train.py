@@ -25,7 +25,7 @@ from torch import Generator, Tensor
 
 from soundkin.errors import InputError
 from soundkin.recipe.load import as_tables
-from soundkin.recipe.memory import is_full, that_fits
+from soundkin.recipe.memory import is_full, kept_memory, that_fits
 from soundkin.recipe.monitor import health, knn_accuracy, labelled_windows
 from soundkin.recipe.sounds import open_sounds, wanting
 from soundkin.recipe.state import COLUMNS, Row, Training, begin, save_checkpoint
@@ -74,7 +74,7 @@ def train(
     """
     tell, lacking = tell or (lambda _: None), list[str]()
     listeners = [one for one in (listen, _board(Path(out)) if tensorboard else None) if one]
-    with together(device) as (group, where):
+    with kept_memory(), together(device) as (group, where):
         out = Path(out)
         out.mkdir(parents=True, exist_ok=True)
         kept = cache or out / "cache"

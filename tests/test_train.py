@@ -326,6 +326,7 @@ REAL = {
     ],
     "doppelganger-fast": [*CONVNET, "run.batch=128", "data.delta=0.1", "run.steps=150"],
     "sound": [*CONVNET, "run.batch=96", "data.deltas=[0.05, 0.15]", "run.steps=150"],
+    "timbre": [*CONVNET, "run.batch=96", "data.deltas=[0.05, 0.15]", "run.steps=150"],
     "cochlea": ["encoder.width=24", "run.batch=12", "optimiser.lr=0.001", "run.steps=120"],
     "music": MUSIC,
     "music-pitch": MUSIC,

@@ -1,17 +1,54 @@
-"""A batch that does not fit the memory: which would, found by trying."""
+"""Memory of a training: kept from step to step; a batch that does not fit, and which would.
+
+glibc takes large blocks from the system and gives them back as soon as they are free. The next step
+asks for the same gigabytes, and the system zeroes every page again: a tenth of a step of ResNet-18.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import platform
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SAID = ("can't allocate memory", "cannot allocate memory", "not enough memory", "alloc_failed")
 """What errors say that have no type of their own: torch's on the CPU, and those of CUDA's libraries."""
+
+_TRIM, _MAPPED = -1, -4
+"""M_TRIM_THRESHOLD and M_MMAP_MAX of glibc's malloc.h."""
+_TRIM_AT, _MOST_MAPPED = 128 << 10, 65_536
+"""What they are where nobody has set them."""
+
+
+@contextmanager
+def kept_memory() -> Iterator[None]:
+    """Within, freed memory stays with the process for the next step; afterwards it is given back.
+
+    Of the whole process. Nothing happens with another C library than glibc.
+
+    Examples
+    --------
+    >>> with kept_memory():
+    ...     step = torch.ones(1000)
+    """
+    if platform.libc_ver()[0] != "glibc":
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_TRIM, -1)  # never
+    libc.mallopt(_MAPPED, 0)
+    try:
+        yield
+    finally:
+        libc.mallopt(_TRIM, _TRIM_AT)
+        libc.mallopt(_MAPPED, _MOST_MAPPED)
+        libc.malloc_trim(0)
 
 
 def is_full(error: Exception) -> bool:

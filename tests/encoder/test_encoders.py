@@ -3,6 +3,8 @@
 # ruff: noqa: E402
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -97,9 +99,16 @@ def test_the_small_network_costs_at_most_170_mflop():
     assert 20e6 < counter.get_total_flops() <= 170e6
 
 
-def test_resnet_against_the_plan_written_out():
-    net, frames, _ = made("resnet")
+@pytest.mark.parametrize("width", [4, 16], ids=["as torch lays it", "channels last"])
+def test_resnet_against_the_plan_written_out(width):
+    torch.manual_seed(0)
+    net, frames = ResNet18(dim=24, width=width), torch.randn(5, 64, 96)
+    with torch.no_grad():
+        for _ in range(5):
+            net(frames)  # batch norms see something
     net.eval()
+    last = net.stem_norm(net.stem(frames[:, None])).is_contiguous(memory_format=torch.channels_last)
+    assert last == (width == 16)
     state = net.state_dict()
 
     def norm(x, path):
@@ -121,10 +130,20 @@ def test_resnet_against_the_plan_written_out():
             if stride == 2:
                 x = norm(conv(x, f"{path}.shortcut.0", stride=2), f"{path}.shortcut.1")
             x = (x + y).clamp_min(0)
-    assert x.shape == (5, 32, 2, 3)
+    assert x.shape == (5, 8 * width, 2, 3)
     expected = x.flatten(2).mean(dim=2) @ state["last.weight"].T + state["last.bias"]
     with torch.no_grad():
         torch.testing.assert_close(net(frames), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_of_resnet_do_not_know_how_it_lies_in_memory():
+    torch.manual_seed(0)
+    net, frames = ResNet18(dim=8, width=16), torch.randn(4, 64, 96)
+    other = copy.deepcopy(net).to(memory_format=torch.contiguous_format)
+    for one in (net, other):
+        one(frames).square().sum().backward()
+    for p, q in zip(net.parameters(), other.parameters(), strict=True):
+        assert (p.grad - q.grad).norm() < 1e-3 * q.grad.norm() + 1e-4
 
 
 def test_lstm_encoder_against_a_loop_over_steps():
