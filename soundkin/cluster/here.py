@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,9 @@ TRIES = 3
 
 END_S = 60.0
 
+NOTE = Path("/tmp/ray/ray_current_cluster")  # noqa: S108
+"""Where Ray keeps the address of the cluster that a machine belongs to."""
+
 MODE, TOKEN = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
 
 QUIET: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
@@ -43,7 +47,14 @@ def is_there() -> bool:
     ray = sys.modules.get("ray")
     if ray is not None and ray.is_initialized():
         return True
-    return "RAY_ADDRESS" in os.environ or Path("/tmp/ray/ray_current_cluster").exists()  # noqa: S108
+    if "RAY_ADDRESS" in os.environ:
+        return True
+    try:
+        host, _, port = NOTE.read_text().strip().rpartition(":")
+        socket.create_connection((host, int(port)), timeout=2.0).close()
+    except (OSError, ValueError):
+        return False  # there is no note, or it was left behind
+    return True
 
 
 class Here:

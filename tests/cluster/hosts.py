@@ -96,9 +96,8 @@ def laid(n: int) -> Iterator[list[Host]]:
     tag = f"sk{os.getpid() % 10_000}"
     router = Host(f"{tag}-r", f"{NET}.0.1")
     hosts = [Host(f"{tag}-{i}", f"{NET}.{i}.2") for i in range(1, n + 1)]
-    there = Path("/tmp/ray").is_dir()
     try:
-        Path("/tmp/ray").mkdir(exist_ok=True)
+        Path("/tmp/ray").mkdir(exist_ok=True)  # stays: to remove it would unmount those of others
         ip("netns", "add", router.name)
         subprocess.run(
             router.command("sysctl", "-qw", "net.ipv4.ip_forward=1"), check=True, timeout=10
@@ -120,9 +119,6 @@ def laid(n: int) -> Iterator[list[Host]]:
             end(host)
             with contextlib.suppress(AssertionError):
                 ip("netns", "del", host.name)
-        if not there:
-            with contextlib.suppress(OSError):
-                Path("/tmp/ray").rmdir()
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from soundkin import __version__, cluster
-from soundkin.cluster import Order, hand, hear, hearing
+from soundkin.cluster import Order, hand, hear, hearing, here
 from soundkin.errors import InputError, LibraryError
 from soundkin.library.outcome import Job, unpack
 from soundkin.library.store import Store
@@ -40,14 +40,14 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> StandIn:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Twenty sounds, one of them twice, one also as FLAC, and two files that are none."""
-    here = tmp_path / "S"
+    made = tmp_path / "S"
     for seed in range(20):
-        wav(here / f"pack {seed % 3}" / f"{seed:02}.wav", seed, 0.1 + seed % 4 / 10)
-    shutil.copy(here / "pack 0" / "00.wav", here / "again.wav")
-    wav(here / "pack 1" / "01.flac", 1, 0.2)
-    (here / "no sound.wav").write_text("words")
-    (here / "empty.wav").write_bytes(b"")
-    return here
+        wav(made / f"pack {seed % 3}" / f"{seed:02}.wav", seed, 0.1 + seed % 4 / 10)
+    shutil.copy(made / "pack 0" / "00.wav", made / "again.wav")
+    wav(made / "pack 1" / "01.flac", 1, 0.2)
+    (made / "no sound.wav").write_text("words")
+    (made / "empty.wav").write_bytes(b"")
+    return made
 
 
 def alone(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
@@ -249,6 +249,22 @@ def test_a_busy_head_is_asked_again(
             cluster.ClusterWorkers(address, order),
         ):
             pass
+
+
+def test_a_cluster_that_is_no_more_is_not_joined(
+    ray: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = tmp_path / "note"
+    ray.is_initialized = lambda: False
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(here, "NOTE", note)
+    assert not here.is_there()
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        note.write_text(f"127.0.0.1:{head.getsockname()[1]}\n")
+        assert here.is_there()
+    assert not here.is_there()
+    note.write_text("nonsense")
+    assert not here.is_there()
 
 
 @pytest.fixture
