@@ -29,7 +29,7 @@ from soundkin.audio.windows import chunks
 from soundkin.errors import InputError, SoundkinError, SpaceError
 from soundkin.report import K
 from soundkin.shelf import find_space, install
-from soundkin.space import Space, load_space
+from soundkin.space import Space, load_space, with_graph
 from soundkin.weighing import Weighing, fit, onnx_package, with_weighing
 
 if TYPE_CHECKING:
@@ -268,11 +268,7 @@ def _write(
     settings = {
         **base.settings,
         "name": adapted.name,
-        "head": {
-            **head,
-            "file": f"{adapted.name}.onnx",
-            "sha256": hashlib.sha256(graph).hexdigest(),
-        },
+        "head": with_graph(head, f"{adapted.name}.onnx", hashlib.sha256(graph).hexdigest()),
         "card": card,
     }
     with tempfile.TemporaryDirectory() as folder:

@@ -340,10 +340,36 @@ def load_space(name: str | Path) -> Space:
 
 
 def space_id(settings: dict[str, Any]) -> str:
-    """Name and hash of all settings but the card, so that a better card is no other space."""
+    """Name and hash of all settings but the card, so that a better card is no other space.
+
+    A graph that takes the same weights in a cheaper order says in ``head["weights"]`` which graph had
+    them first: its vectors are of that one's space.
+
+    Examples
+    --------
+    >>> first = {"name": "mine", "head": {"file": "a.onnx", "sha256": "a"}}
+    >>> anew = {"name": "mine", "head": {"file": "a.onnx", "sha256": "b", "weights": "a"}}
+    >>> space_id(anew) == space_id(first)
+    True
+    """
     shaping = {key: value for key, value in settings.items() if key != "card"}
+    head = shaping.get("head", {})
+    if "weights" in head:
+        shaping["head"] = with_graph(head, head["file"], head["weights"])
     text = json.dumps(shaping, sort_keys=True, separators=(",", ":"))
     return f"{settings['name']}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def with_graph(head: dict[str, Any], file: str, sha256: str) -> dict[str, Any]:
+    """The settings of a head with another graph, whose weights are its own.
+
+    Examples
+    --------
+    >>> with_graph({"file": "a.onnx", "sha256": "a", "weights": "c", "dim": 2}, "b.onnx", "b")
+    {'file': 'b.onnx', 'sha256': 'b', 'dim': 2}
+    """
+    kept = {key: value for key, value in head.items() if key != "weights"}
+    return {**kept, "file": file, "sha256": sha256}
 
 
 def _head_by_hand(settings: dict[str, Any]) -> Head:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundkin.errors import SpaceError
-from soundkin.space import load_space
+from soundkin.space import load_space, with_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,7 @@ def random_twin(space: Space, folder: Path, *, seed: int = 0) -> Space:
     settings = {
         **space.settings,
         "name": name,
-        "head": {**head, "file": f"{name}.onnx", "sha256": hashlib.sha256(graph).hexdigest()},
+        "head": with_graph(head, f"{name}.onnx", hashlib.sha256(graph).hexdigest()),
         "card": {"title": f"{space.name} with random weights", "seed": seed},
     }
     folder.mkdir(parents=True, exist_ok=True)

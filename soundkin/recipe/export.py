@@ -26,6 +26,7 @@ from soundkin.encoder.convnet import ConvNet, folded
 from soundkin.errors import SpaceError
 from soundkin.frontend.layers import MelFrames, centred, compress, relative_log
 from soundkin.recipe.assemble import DecomposeModel, PairModel, cut_frames
+from soundkin.recipe.lean import lean, suits
 from soundkin.recipe.quantise import quantise
 from soundkin.recipe.vector import fit_vector
 
@@ -145,10 +146,14 @@ def export_space(
         expected = head(raw[:BATCH], valid).numpy()
     demand_equal(graph, {"rows": raw[:BATCH].numpy(), "valid": valid.numpy()}, expected)
     card = {"title": recipe.title, "paper": recipe.paper, **(card or {})}
+    kept = graph
     if int8:
         lengths = np.full(len(raw), raw.shape[1])
         found = quantise(graph, raw.numpy(), lengths, batch=BATCH)
-        graph, card["int8"] = found.graph, found.why
+        kept = graph = found.graph
+        card["int8"] = found.why
+        if found.kept and suits(recipe):
+            graph = lean(kept, recipe)
     settings = {
         "format": 1,
         "name": file.stem,
@@ -159,6 +164,7 @@ def export_space(
             "kind": "onnx",
             "file": f"{file.stem}.onnx",
             "sha256": hashlib.sha256(graph).hexdigest(),
+            **({} if graph is kept else {"weights": hashlib.sha256(kept).hexdigest()}),
             "batch": BATCH,
             "dim": expected.shape[1],
         },

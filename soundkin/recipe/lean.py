@@ -1,0 +1,391 @@
+"""A graph in 8 bits -> the same numbers in fewer and cheaper operations.
+
+The exporter writes down what torch does, operation by operation: masks are made from scratch in every
+batch, means and maxima over time go along an axis of seven, and each length is taken several times.
+Here the same weights, in the same 8 bits, stand in a graph written for ONNX Runtime: time is the image's
+first axis, so that pooling over it goes along whole rows; masks and shares are looked up; the last frame
+that a pooling of two leaves over is not convolved. What differs are roundings of 32-bit sums, and so now
+and then a step of 8 bits.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from soundkin.encoder.convnet import POOLS
+from soundkin.frontend.layers import FLOOR
+
+if TYPE_CHECKING:
+    from soundkin.recipe.settings import Recipe
+
+Array = npt.NDArray[Any]
+
+_TERMS = ("weights", "bias")
+
+
+def suits(recipe: Recipe) -> bool:
+    """Whether a recipe's space is made as :func:`lean` knows it: relative frames, convnet, vector."""
+    encoder = recipe.encoder
+    return (
+        recipe.frontend.relative
+        and not recipe.frontend.frames
+        and encoder.kind == "convnet"
+        and not encoder.dim
+        and recipe.vector.dims > 0
+    )
+
+
+def lean(graph: bytes, recipe: Recipe) -> bytes:
+    """The graph of a recipe's space in 8 bits, written anew; takes and gives what the graph does.
+
+    `graph`: by :func:`soundkin.recipe.quantise.quantise`, of a recipe that :func:`suits`.
+    Raises ValueError for a graph that is not the recipe's.
+    """
+    onnx = import_module("onnx")
+    old = _Old(onnx, onnx.load_from_string(graph))
+    taps = sorted(tap % len(recipe.encoder.widths) for tap in recipe.encoder.taps or (-1,))
+    new = _New(onnx)
+    masks = _Masks(new, old.frames)
+    y = _relative(new, masks, centred=recipe.frontend.centred)
+    parts = _features(new, masks, old, y, taps)
+    columns = [_columns(part) for part in parts]
+    embedding = _joined(new, [part.name for part in parts])
+    if recipe.vector.statistics:
+        embedding.append(_statistics(new, masks, y, recipe.vector.statistics))
+        columns.append(np.arange(3 * old.bands))
+    widths = [len(part) for part in columns]
+    starts = np.cumsum([0, *widths[:-1]])
+    order = np.concatenate([at + part for at, part in zip(starts, columns, strict=True)])
+    _vectors(new, old, embedding, order)
+    return new.serialized(old)
+
+
+@dataclass(slots=True)
+class _Part:
+    """Mean and maximum over time after one convolution: (batch, 1, 2 rows * channels)."""
+
+    name: str
+    rows: int
+    channels: int
+
+
+class _Old:
+    """What the exported graph holds."""
+
+    def __init__(self, onnx: Any, model: Any) -> None:  # noqa: ANN401 - messages have no types
+        self.model = model
+        self._arrays = {
+            one.name: onnx.numpy_helper.to_array(one) for one in model.graph.initializer
+        }
+        self._made = {name: node for node in model.graph.node for name in node.output}
+        self._taken: dict[str, list[Any]] = {}
+        for node in model.graph.node:
+            for name in node.input:
+                self._taken.setdefault(name, []).append(node)
+        self.convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+        products = [
+            node
+            for node in model.graph.node
+            if node.op_type == "MatMul" and self._source(node.input[1]) in self._arrays
+        ]
+        if len(products) != 1 or not self.convolutions:
+            raise ValueError(f"{len(products)} products, {len(self.convolutions)} convolutions")
+        [self.product] = products
+        dims = model.graph.input[0].type.tensor_type.shape.dim
+        self.batch, self.frames, self.bands = (one.dim_value for one in dims)
+
+    def array(self, name: str) -> Array:
+        """An initializer."""
+        found: Array = self._arrays[name]
+        return found
+
+    def quantised(self, name: str) -> list[Array]:
+        """What a number is unpacked from: itself, scale and zero where it is an initializer."""
+        return [self.array(one) for one in self._made[name].input]
+
+    def steps_of(self, name: str) -> list[Array]:
+        """Scale and zero that something is unpacked with."""
+        return [self.array(one) for one in self._made[name].input[1:]]
+
+    def steps_to(self, name: str) -> list[Array]:
+        """Scale and zero that something is packed with."""
+        [packing] = [node for node in self._taken[name] if node.op_type == "QuantizeLinear"]
+        return [self.array(one) for one in packing.input[1:]]
+
+    def before(self, name: str) -> Array:
+        """What is taken off before the number that an unpacking gives was packed: a mean."""
+        packed = self._made[self._made[name].input[0]]
+        return self.array(self._made[packed.input[0]].input[1])
+
+    def _source(self, name: str) -> str:
+        """What something is unpacked from; itself if it is not."""
+        node = self._made.get(name)
+        return node.input[0] if node is not None and node.op_type == "DequantizeLinear" else name
+
+
+@dataclass(slots=True)
+class _New:
+    """A graph in the making."""
+
+    onnx: Any
+    nodes: list[Any] = field(default_factory=list)
+    arrays: dict[str, Array] = field(default_factory=dict)
+
+    def take(self, name: str, values: npt.ArrayLike) -> str:
+        """An array under its name."""
+        self.arrays[name] = np.asarray(values)
+        return name
+
+    def do(self, kind: str, *inputs: str, to: str = "", **how: Any) -> str:  # noqa: ANN401 - of a node
+        """One operation; the name of what it gives."""
+        made = to or f"{kind.lower()}_{len(self.nodes)}"
+        name = f"{kind.lower()}_{len(self.nodes)}"
+        self.nodes.append(self.onnx.helper.make_node(kind, list(inputs), [made], name=name, **how))
+        return made
+
+    def axes(self, *axes: int) -> str:
+        """A list of axes."""
+        return self.take("axes_" + "_".join(map(str, axes)), np.array(axes, np.int64))
+
+    def number(self, name: str, value: float) -> str:
+        """One float32."""
+        return self.take(name, np.float32(value))
+
+    def shape(self, *sizes: int) -> str:
+        """A shape."""
+        return self.take("shape_" + "_".join(map(str, sizes)), np.array(sizes, np.int64))
+
+    def packed(self, name: str, arrays: list[Array], **how: Any) -> str:  # noqa: ANN401 - of a node
+        """An array in 8 bits (values, scale, zero), unpacked."""
+        names = [self.take(f"{name}_{k}", one) for k, one in enumerate(arrays)]
+        return self.do("DequantizeLinear", *names, **how)
+
+    def serialized(self, old: _Old) -> bytes:
+        """The graph with inputs and output as the old one's."""
+        helper, to = self.onnx.helper, self.onnx.numpy_helper.from_array
+        tensors = [to(np.ascontiguousarray(a), name) for name, a in self.arrays.items()]
+        for one in tensors:
+            if not self.arrays[one.name].ndim:
+                del one.dims[:]
+        known = old.model.graph
+        graph = helper.make_graph(self.nodes, "space", known.input, known.output, tensors)
+        model = helper.make_model(graph, opset_imports=old.model.opset_import)
+        model.ir_version = old.model.ir_version
+        self.onnx.checker.check_model(model)
+        serialized: bytes = model.SerializeToString()
+        return serialized
+
+
+class _Masks:
+    """Per row of a batch, looked up by its valid frames: 1 for those, and the share of each.
+
+    `inside` (batch, frames, 1), `share` (batch, 1, frames); the same for the steps that some frames
+    become by pooling.
+    """
+
+    def __init__(self, new: _New, frames: int) -> None:
+        self._new, self._frames = new, frames
+        self._known: dict[tuple[int, bool], str] = {}
+
+    def inside(self, stride: int = 1) -> str:
+        """1 where a step of `stride` frames is sound."""
+        return self._of(stride, share=False)
+
+    def share(self, stride: int = 1) -> str:
+        """What each such step is of their mean."""
+        return self._of(stride, share=True)
+
+    def _of(self, stride: int, *, share: bool) -> str:
+        key = (stride, share)
+        if key not in self._known:
+            table = _table(self._frames, stride, share=share)
+            name = f"{'share' if share else 'inside'}_{stride}"
+            self._known[key] = self._new.do("Gather", self._new.take(name, table), "valid", axis=0)
+        return self._known[key]
+
+
+def _table(frames: int, stride: int, *, share: bool) -> Array:
+    """Row v: which of the steps are sound where v frames are; (frames + 1, steps, 1), or across."""
+    steps = frames // stride
+    valid = np.maximum(np.arange(frames + 1), 1)[:, None]
+    count = np.clip((valid + stride - 1) // stride, 1, steps)
+    inside = np.arange(steps) < count
+    if share:
+        return (inside / count).astype(np.float32)[:, None]
+    return inside.astype(np.float32)[:, :, None]
+
+
+def _relative(new: _New, masks: _Masks, *, centred: bool) -> str:
+    """:func:`soundkin.frontend.layers.relative_log` of the rows' sound: (batch, frames, bands)."""
+    scale = -1 / math.log(FLOOR)
+    sound = new.do("Mul", "rows", masks.inside())
+    loudest = new.do("ReduceMax", sound, new.axes(1, 2), keepdims=1)
+    loudest = new.do("Clip", loudest, new.number("least", 1e-30))
+    floor = new.do("Mul", loudest, new.number("floor", FLOOR))
+    lifted = new.do("Log", new.do("Add", sound, floor))
+    level = new.do("Mul", new.do("Log", loudest), new.number("down", -scale))
+    level = new.do("Add", level, new.number("one", 1))
+    y = new.do("Mul", lifted, new.number("scale", scale))
+    y = new.do("Mul", new.do("Add", y, level), masks.inside())
+    if not centred:
+        return y
+    mean = new.do("MatMul", masks.share(), y)
+    return new.do("Mul", new.do("Sub", y, mean), masks.inside())
+
+
+def _first(new: _New, old: _Old, y: str) -> str:
+    """Frames (batch, frames, bands) through the first convolution, which stays in 32 bits; packed."""
+    first, second = old.convolutions[:2]
+    x = new.do("Reshape", y, new.shape(old.batch, 1, old.frames, old.bands))
+    arrays = [old.array(name) for name in first.input[1:]]  # a bias of zeros is left out
+    arrays[0] = arrays[0].swapaxes(2, 3)
+    kept = [new.take(f"{name}_0", one) for name, one in zip(_TERMS, arrays, strict=False)]
+    x = new.do("Relu", new.do("Conv", x, *kept, **_square(old.frames, _pool(0)[0])))
+    x = new.do("MaxPool", x, kernel_shape=_pool(0), strides=_pool(0))
+    return new.do("QuantizeLinear", x, *_steps(new, 0, old.steps_of(second.input[0])))
+
+
+def _features(new: _New, masks: _Masks, old: _Old, y: str, taps: list[int]) -> list[_Part]:
+    """Mean and maximum over time after those convolutions that are heard."""
+    x, parts, stride = _first(new, old, y), [], _pool(0)[0]
+    frames, bands = (n // pool for n, pool in zip((old.frames, old.bands), _pool(0), strict=True))
+    for place in range(1, len(old.convolutions)):
+        pool = _pool(place)
+        x = _convolved(new, old, x, place, frames)
+        frames, bands, stride = frames // pool[0], bands // pool[1], stride * pool[0]
+        if place in taps:
+            channels = len(new.arrays[f"weights_{place}_0"])
+            shape = (old.batch, frames, bands * channels)
+            parts.append(_Part(_over_time(new, masks, x, shape, stride, place), bands, channels))
+    return parts
+
+
+def _convolved(new: _New, old: _Old, x: str, place: int, frames: int) -> str:
+    """Through a further convolution and its pooling, in 8 bits."""
+    convolution, pool = old.convolutions[place], _pool(place)
+    arrays = [old.quantised(name) for name in convolution.input[1:]]
+    arrays[0][0] = arrays[0][0].swapaxes(2, 3)
+    kept = [new.do("DequantizeLinear", x, *_names(place - 1))]
+    for name, one in zip(_TERMS, arrays, strict=False):
+        kept.append(new.packed(f"{name}_{place}", one, axis=0))
+    x = new.do("Conv", *kept, **_square(frames, pool[0]))
+    x = new.do("QuantizeLinear", x, *_steps(new, place, old.steps_to(convolution.output[0])))
+    if pool == [1, 1]:
+        return x
+    # the largest in 8 bits is the largest before them
+    return new.do("MaxPool", x, kernel_shape=pool, strides=pool)
+
+
+def _over_time(
+    new: _New, masks: _Masks, x: str, shape: tuple[int, int, int], stride: int, place: int
+) -> str:
+    """Mean and maximum of packed (batch, channels, frames, bands): (batch, 1, 2 bands * channels)."""
+    rows = new.do("Reshape", new.do("Transpose", x, perm=[0, 2, 3, 1]), new.shape(*shape))
+    rows = new.do("DequantizeLinear", rows, *_names(place))
+    mean = new.do("MatMul", masks.share(stride), rows)
+    # after ReLU nothing is below 0, so that what is left out cannot be the maximum
+    sound = new.do("Mul", rows, masks.inside(stride))
+    most = new.do("ReduceMax", sound, new.axes(1), keepdims=1)
+    return new.do("Concat", mean, most, axis=2)
+
+
+def _columns(part: _Part) -> Array:
+    """Where each number of a part stands in what the exporter makes: there channels come first."""
+    one = np.arange(part.rows * part.channels).reshape(part.channels, part.rows).T.reshape(-1)
+    return np.concatenate([one, one + len(one)])
+
+
+def _joined(new: _New, parts: list[str]) -> list[str]:
+    """Parts, each at length one and then all together."""
+    squares = [_square_length(new, part) for part in parts]
+    square = new.do("Concat", *squares, axis=2)
+    share = _one_over(new, square)
+    whole = new.do("Mul", new.do("Mul", share, share), square)
+    whole = new.do("ReduceSum", whole, new.axes(2), keepdims=1)
+    share = new.do("Mul", share, _one_over(new, whole))
+    split = [share]
+    if len(parts) > 1:
+        names = [f"share_of_{k}" for k in range(len(parts))]
+        how = {"axis": 2, "num_outputs": len(parts), "name": "split"}
+        new.nodes.append(new.onnx.helper.make_node("Split", [share], names, **how))
+        split = names
+    return [new.do("Mul", part, share) for part, share in zip(parts, split, strict=True)]
+
+
+def _statistics(new: _New, masks: _Masks, y: str, weight: float) -> str:
+    """:func:`soundkin.encoder.convnet.frame_statistics` at the length `weight`: (batch, 1, 3 bands)."""
+    mean = new.do("MatMul", masks.share(), y)
+    apart = new.do("Sub", y, mean)
+    variance = new.do("MatMul", masks.share(), new.do("Mul", apart, apart))
+    deviation = new.do("Sqrt", new.do("Clip", variance, new.number("tiny", 1e-12)))
+    most = new.do("ReduceMax", y, new.axes(1), keepdims=1)
+    found = new.do("Concat", mean, deviation, most, axis=2)
+    share = _one_over(new, _square_length(new, found))
+    return new.do("Mul", found, new.do("Mul", share, new.number("weight", weight)))
+
+
+def _vectors(new: _New, old: _Old, columns: list[str], order: Array) -> None:
+    """Joined numbers, in this order of the old ones, to unit vectors."""
+    given, matrix = old.product.input
+    mean, (weights, scale, zero) = old.before(given), old.quantised(matrix)
+    if len(order) != len(mean):
+        raise ValueError(f"{len(mean)} numbers, where the recipe has {len(order)}")
+    x = new.do("Concat", *columns, axis=2) if len(columns) > 1 else columns[0]
+    x = new.do("Reshape", x, new.shape(old.batch, len(order)))
+    x = new.do("Sub", x, new.take("mean", mean[order]))
+    for name, steps in (
+        ("joined", old.steps_of(given)),
+        ("turned", old.steps_to(old.product.output[0])),
+    ):
+        new.take(f"{name}_scale", steps[0])
+        new.take(f"{name}_zero", steps[1])
+    x = _through_8_bits(new, x, "joined")
+    x = new.do("MatMul", x, new.packed("matrix", [weights[order], scale, zero], axis=1))
+    x = _through_8_bits(new, x, "turned")
+    square = new.do("ReduceSum", new.do("Mul", x, x), new.axes(1), keepdims=1)
+    new.do("Mul", x, _one_over(new, square), to=old.model.graph.output[0].name)
+
+
+def _through_8_bits(new: _New, x: str, name: str) -> str:
+    """Packed and unpacked again."""
+    steps = (f"{name}_scale", f"{name}_zero")
+    return new.do("DequantizeLinear", new.do("QuantizeLinear", x, *steps), *steps)
+
+
+def _square_length(new: _New, x: str) -> str:
+    """Sum of squares: (batch, 1, n) -> (batch, 1, 1)."""
+    return new.do("ReduceSum", new.do("Mul", x, x), new.axes(2), keepdims=1)
+
+
+def _one_over(new: _New, square: str) -> str:
+    """One over the root, of 1e-12 and more."""
+    root = new.do("Clip", new.do("Sqrt", square), new.number("tiny", 1e-12))
+    return new.do("Reciprocal", root)
+
+
+def _pool(place: int) -> list[int]:
+    """Frames and bands that become one after a convolution."""
+    bands, frames = POOLS[place] if place < len(POOLS) else (1, 1)
+    return [frames, bands]
+
+
+def _square(frames: int, pool: int) -> dict[str, list[int]]:
+    """Three by three around every place, but for frames at the end that the pooling leaves over."""
+    over = frames % pool
+    return {"kernel_shape": [3, 3], "pads": [1, 1, 1 - over, 1]}
+
+
+def _names(place: int) -> list[str]:
+    """Scale and zero of what a convolution gives."""
+    return [f"scale_{place}", f"zero_{place}"]
+
+
+def _steps(new: _New, place: int, steps: list[Array]) -> list[str]:
+    """The same, taken into the graph."""
+    return [new.take(name, one) for name, one in zip(_names(place), steps, strict=True)]
