@@ -1,6 +1,6 @@
 """How fast a folder becomes searchable, against decoding alone and against what people write today.
 
-    python bench/ingest.py [--runs 3] [--space mfcc] [--memory | --only-memory | --only-spaces]
+    python bench/ingest.py [--runs 3] [--space mfcc] [--only flac,shots] [--memory | --only-memory | --only-spaces]
 
 Peers, in the same run, on the same files, with the same number of processes:
 floor    soundfile blocks -> mono -> soxr stream at 16 kHz, nothing else
@@ -9,8 +9,8 @@ librosa  librosa.load(sr=16000) + librosa.feature.mfcc per file (`pip install li
 CPU seconds are those of all processes, start included. They tell what a busy machine cannot: what the
 work costs. `--jobs 1`: CPU seconds over seconds, which say how many cores it takes in truth.
 
---space: what is listened in, `sound` for instance, in a section of its own. --only-spaces: what two spaces cost
-in one pass, against a pass for each.
+--space: what is listened in, `sound` for instance, in a section of its own. --only: which files, of wav, flac,
+shots and data. --only-spaces: what two spaces cost in one pass, against a pass for each.
 
 --memory also indexes 20,000 small files and one recording of 12 hours, each in a process of its own, and
 follows the resident memory of that process and its workers together: the peak, and the highest of the
@@ -280,6 +280,11 @@ def resident_mb(pid: int) -> float:
     return total
 
 
+def _section(name: str, space: str) -> str:
+    """The name of a section: the baseline's is plain."""
+    return name if space == "mfcc" else f"{name}, {space}"
+
+
 def main() -> None:
     """Measure, print and write the section."""
     parser = argparse.ArgumentParser(
@@ -287,6 +292,7 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--space", default="mfcc")
+    parser.add_argument("--only", default=",".join(FILES), help="of wav, flac, shots, data")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--only-spaces", action="store_true")
     parser.add_argument("--only-memory", action="store_true")
@@ -296,7 +302,7 @@ def main() -> None:
             together(Path(folder), options.runs)
             return
         if not options.only_memory:
-            speed(Path(folder), options.runs, options.space)
+            speed(Path(folder), options.runs, options.space, options.only.split(","))
         if options.memory or options.only_memory:
             columns = ["library", "sounds", "segments", "peak", "first half", "second half"]
             body = (
@@ -311,24 +317,24 @@ def main() -> None:
             )
 
 
-def _section(name: str, space: str) -> str:
-    """The name of a section: the baseline's is plain."""
-    return name if space == "mfcc" else f"{name}, {space}"
+FILES: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "wav": ("long WAV, 44.1 kHz stereo", lambda to: long_files(to, ".wav", n=6, minutes=40)),
+    "flac": ("long FLAC, 44.1 kHz stereo", lambda to: long_files(to, ".flac", n=6, minutes=20)),
+    "shots": ("one-shots, 0.1-1 s WAV", lambda to: one_shots(to, 4_000)),
+    "data": ("development data, all", lambda to: to.symlink_to(os.environ["SOUNDKIN_DATA"])),
+}
+"""What is indexed: its name, and what writes it."""
 
 
-def speed(here: Path, runs: int, space: str) -> None:
+def speed(here: Path, runs: int, space: str, only: list[str]) -> None:
     """Measure how fast, and write the section."""
-    long_files(here / "wav", ".wav", n=6, minutes=40)
-    long_files(here / "flac", ".flac", n=6, minutes=20)
-    one_shots(here / "shots", 4_000)
-    rows = [
-        compare("long WAV, 44.1 kHz stereo", here / "wav", runs, space),
-        compare("long FLAC, 44.1 kHz stereo", here / "flac", runs, space),
-        compare("one-shots, 0.1-1 s WAV", here / "shots", runs, space),
-    ]
-    data = os.environ.get("SOUNDKIN_DATA")
-    if data:
-        rows.append(compare("development data, all", Path(data), runs, space))
+    rows = []
+    for kind in only:
+        name, write = FILES[kind]
+        if kind == "data" and not os.environ.get("SOUNDKIN_DATA"):
+            continue
+        write(here / kind)
+        rows.append(compare(name, (here / kind).resolve(), runs, space))
     columns = [
         "files",
         "n",
