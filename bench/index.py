@@ -42,8 +42,9 @@ FLOORS = (0.90, 0.95, 0.97)
 NAMES = ("tables", "growth", "selections", "reopening", "compiling", "trees", "tree")
 SUMMARY = (
     "Queries/s at the cheapest effort of at least that recall@10: single / batch / shared (one query a call "
-    "and one thread; all in one call and one thread; all in one call and all cores). Build s: wall clock with "
-    "all cores (CPU seconds). Peak MB: beyond the vectors themselves."
+    "and one thread; all in one call and one thread; all in one call and all cores), in brackets recall and "
+    "effort (ann: ef along the graph, n_probe through the lists; peers: their own number). Build s: wall clock "
+    "with all cores (CPU seconds). Peak MB: beyond the vectors themselves."
 )
 
 
@@ -59,7 +60,8 @@ def row(result: dict) -> list[object]:
             continue
         shared = f"{best['shared']:,.0f}" if best["shared"] else "-"
         speeds = f"{best['single']:,.0f} / {best['batch']:,.0f} / {shared}"
-        cells.append(f"{speeds} ({best['recall']:.3f})")
+        effort = f", {best['effort']}" if best["effort"] not in ("", "0") else ""
+        cells.append(f"{speeds} ({best['recall']:.3f}{effort})")
     return cells
 
 

@@ -19,14 +19,14 @@ ENOUGH = 0.985
 
 def measure(name: str, home: Path, threads: int) -> dict:
     """Build one index with `threads`; ask it at every effort with one thread, and with all."""
-    from index_peers import PEERS, limit_threads
+    from index_peers import PEERS, WARM, limit_threads
 
     limit_threads(threads)
     import numpy as np
     from index_data import recall
 
     X, Q, true = (np.load(home / f"{part}.npy") for part in ("vectors", "queries", "true"))
-    warm = PEERS[name](X[:6000], threads)  # libraries are imported, compiled code is loaded
+    warm = PEERS[name](X[:WARM], threads)  # libraries are imported, compiled code is loaded
     warm.ask(Q[:3], next(iter(warm.efforts)), 1)
     del warm
     before_mb = peak_mb()
@@ -57,7 +57,7 @@ def measure(name: str, home: Path, threads: int) -> dict:
         found = recall(ids, X, Q[:n], true[:n])
         rows.append(
             {
-                "effort": str(effort),
+                "effort": named(effort),
                 "recall": found,
                 "single": single,
                 "batch": batch,
@@ -76,6 +76,17 @@ def measure(name: str, home: Path, threads: int) -> dict:
         "peak_mb": max(0.0, built_mb - before_mb),
         "rows": rows,
     }
+
+
+def named(effort: object) -> str:
+    """An effort in a few words.
+
+    >>> named({"ef": 24.0}), named(64)
+    ('ef 24', '64')
+    """
+    if isinstance(effort, dict):
+        return ", ".join(f"{name} {value:g}" for name, value in effort.items())
+    return str(effort)
 
 
 def peak_mb() -> float:

@@ -31,9 +31,9 @@ from soundkin.index.beam import Links
 from soundkin.index.codes import likely_error, writeable
 from soundkin.index.container import Arrays, Header, write_container
 from soundkin.index.gate import Gate
-from soundkin.index.linking import linked, more_linked, renumbered
+from soundkin.index.linking import DEGREE, linked, more_linked, renumbered
 from soundkin.index.lists import Lists, appended, listed, most_lists, regroup
-from soundkin.index.opening import Plan, Rows, of_all, of_linked, of_rows, of_some
+from soundkin.index.opening import Plan, Rows, Walk, of_all, of_linked, of_rows, of_some
 from soundkin.index.reach import least_reach
 from soundkin.index.tuning import measured, tune
 from soundkin.index.vectors import as_allowed, as_ids, as_unit_vectors, check_k, refuse_effort
@@ -78,9 +78,13 @@ QUERY_NS, CENTRE_NS, LIST_NS, ROW_NS, GATHER_NS = 20_000.0, 5.0, 500.0, 8.0, 12.
 """Cost of any query, a centre compared, a list opened, a row compared, one fetched from anywhere."""
 LINK_NS, LEAST_LINKS, ASKED = 30.0, 300, 256
 """Cost of a row compared that a link leads to, how many any query compares, items that are asked."""
+FAR_BYTES, FAR = 64 << 20, 2.0
+"""Codes and links of more bytes are seldom in the processor's cache, and a row costs so many times that."""
 _ALL = np.empty(0, np.bool_)
 WORTH_TRYING = 1.5
 """Twice the lists are tried where the rows cost so many times what the centres would."""
+HOPED = 0.25
+"""At best twice the lists leave so much of what the rows cost; a graph that is as cheap is taken."""
 
 
 class AnnIndex:
@@ -139,7 +143,7 @@ class AnnIndex:
             twice = min(2 * index._n_lists, most_lists(n))
             if twice == index._n_lists or index._rows_ns() <= WORTH_TRYING * CENTRE_NS * twice:
                 break
-            if walk_ns <= QUERY_NS + CENTRE_NS * twice:
+            if walk_ns <= QUERY_NS + CENTRE_NS * twice + HOPED * index._rows_ns():
                 break
             other = cls._of(vectors, twice, seed, threads, target, space_id)
             if other._lists_ns() >= index._lists_ns():
@@ -163,7 +167,7 @@ class AnnIndex:
         self, seed: int, threads: int, target: float, graph: bool | None
     ) -> AnnIndex | None:
         """The same index with its rows linked; None where that is too few, or cannot pay."""
-        least = QUERY_NS + CENTRE_NS * self._n_lists + LINK_NS * LEAST_LINKS
+        least = QUERY_NS + CENTRE_NS * self._n_lists + self._link_ns() * LEAST_LINKS
         few = len(self._vectors) < GRAPH_FROM
         if graph is None and (not target or few or self._lists_ns() <= least):
             return None
@@ -261,23 +265,27 @@ class AnnIndex:
         ids = np.empty((len(queries), k), np.int64)
         distances = np.empty((len(queries), k), np.float32)
         with self._gate.reading():
-            plan = self._plan(k, effort)
-            if plan.ef and mask is None and self._graph is not None:
-                self._walk(self._graph, plan, queries, ids, distances)
-            else:
-                self._open(plan, mask, queries, ids, distances)
+            if mask is not None or not self._walked(k, effort, queries, ids, distances):
+                self._open(self._plan(k, effort), mask, queries, ids, distances)
         return ids, distances
 
-    def _walk(self, graph: Links, plan: Plan, queries: Floats, ids: Ids, distances: Floats) -> None:
-        """Search along the links; where too few of what is found is there, through the lists."""
+    def _walked(
+        self, k: int, effort: dict[str, float], queries: Floats, ids: Ids, distances: Floats
+    ) -> bool:
+        """Search along the links, if that is the way; where too little is found, through the lists."""
+        graph, walk = self._graph, self._walk(k, effort)
+        if graph is None or walk is None:
+            return False
         alive = _ALL if self._n_alive == len(self._vectors) else self._alive
-        of_linked(self._lists, self._vectors, plan, graph, alive, queries, ids, distances)
-        k = min(ids.shape[1], self._n_alive)
-        short = ids[:, k - 1] < 0
-        if k and short.any():
+        _, n_short = of_linked(
+            self._lists, self._vectors, graph, alive, walk, queries, ids, distances
+        )
+        if n_short:
+            short = ids[:, min(k, self._n_alive) - 1] < 0
             found = ids[short], distances[short]
-            self._open(plan, None, queries[short], *found)
+            self._open(self._plan(k, effort), None, queries[short], *found)
             ids[short], distances[short] = found
+        return True
 
     def _open(
         self, plan: Plan, mask: Selection, queries: Floats, ids: Ids, distances: Floats
@@ -357,9 +365,17 @@ class AnnIndex:
         asked = np.random.default_rng(0).choice(len(self._vectors), ASKED)
         Q = np.ascontiguousarray(self._vectors[asked])
         ids, distances = np.empty((ASKED, 10), np.int64), np.empty((ASKED, 10), np.float32)
-        table = self._lists, self._vectors, self._plan(10, {}), self._graph, _ALL
-        compared = of_linked(*table, Q, ids, distances)
-        return QUERY_NS + CENTRE_NS * len(self._graph.entry_rows) + LINK_NS * compared / ASKED
+        walk = self._walk(10, {}) or Walk(1, 0.0, 1)
+        table = self._lists, self._vectors, self._graph, _ALL, walk
+        compared, _ = of_linked(*table, Q, ids, distances)
+        return (
+            QUERY_NS + CENTRE_NS * len(self._graph.entry_rows) + self._link_ns() * compared / ASKED
+        )
+
+    def _link_ns(self) -> float:
+        """About what a row compared costs that a link leads to."""
+        n, width = len(self._vectors), self._lists.codes.shape[1]
+        return LINK_NS * (FAR if n * (width + 4 * DEGREE) > FAR_BYTES else 1.0)
 
     def _lists_ns(self) -> float:
         """About what a usual query costs through the lists."""
@@ -384,19 +400,22 @@ class AnnIndex:
             reach=np.float32(reach),
             error=likely_error(settings["error"], self.dim),
             threads=int(effort.get("threads", 1)),
-            ef=self._ef(k, effort, tuned),
         )
 
-    def _ef(self, k: int, effort: dict[str, float], tuned: dict[str, float]) -> int:
-        """How many rows' links are followed for `k` items; 0: the lists are opened."""
-        n, there = len(self._vectors), self._n_alive
+    def _walk(self, k: int, effort: dict[str, float]) -> Walk | None:
+        """The effort of a query for `k` items along the links; None: the lists are opened."""
+        n, there, ef = len(self._vectors), self._n_alive, effort.get("ef")
         if self._graph is None or "n_probe" in effort or there < WALK_WHERE * n or not there:
-            return 0
-        usual = SPARE_EF * tuned.get("ef", 0.0) if tuned else USUAL_EF
-        if "ef" not in effort and not usual:
-            return 0
-        ef = effort.get("ef", max(usual * max(1.0, k / 10) ** 0.5, LEAST_EF * k))
-        return min(n, math.ceil(max(ef, k) * n / there))
+            return None
+        if ef is None:
+            tuned = self._settings["tuned"]
+            usual = SPARE_EF * tuned["effort"].get("ef", 0.0) if tuned else USUAL_EF
+            if not usual:
+                return None
+            ef = max(usual if k <= 10 else usual * (k / 10) ** 0.5, LEAST_EF * k)
+        ef = min(n, math.ceil(max(ef, k) * n / there))
+        error = likely_error(self._settings["error"], self.dim)
+        return Walk(ef, error, int(effort.get("threads", 1)))
 
     def _chosen(self, mask: Selection) -> Within | None:
         """A selection looked up, now or lately; None: all items."""

@@ -43,7 +43,7 @@ def seen_before(seen, row, shift):
             return False
         place += 1
         if place == seen.size:
-            place = 0
+            place = np.int64(0)
     return True
 
 
@@ -129,15 +129,16 @@ def stroll(
     codes, scales, ids_of_rows, links, entry_rows, entry_codes, entry_scales,
     vectors, alive, Q, ef, error, ids, distances,
 ):  # fmt: skip
-    """The k nearest by way of the links, into `ids` and `distances` (m, k); rows compared in all.
+    """The k nearest by way of the links, into `ids` and `distances` (m, k).
 
     Of the `ef` best rows those are measured that are `alive` (n_ids,), or all where that is empty.
+    Returns rows compared in all, and how many queries have fewer than k answers.
     """
     best, best_rows = np.empty(ef, np.float32), np.empty(ef, np.int32)
     size, shift = room_of(ef)
     seen, fresh = np.empty(size, np.int32), np.empty(links.shape[1], np.int32)
     queries, units = narrow(Q, codes.shape[1])
-    total = 0
+    total, short = 0, 0
     for i in range(len(Q)):
         ids[i], distances[i] = -1, np.inf
         q, unit = queries[i], units[i]
@@ -155,4 +156,5 @@ def stroll(
                 count += 1
         slack = slack_of(error, unit, Q.shape[1])
         settle(vectors, best_rows, best, count, Q[i], slack, ids[i], distances[i], 0)
-    return total
+        short += ids[i, -1] < 0
+    return total, short

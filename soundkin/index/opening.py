@@ -23,8 +23,16 @@ _NONE, _ALL = np.empty(0, np.int32), np.empty(0, np.bool_)
 Rows: TypeAlias = npt.NDArray[np.int32]
 
 
+class Walk(NamedTuple):
+    """The effort of a query along the links; error: of a code."""
+
+    ef: int
+    error: float
+    threads: int
+
+
 class Plan(NamedTuple):
-    """The effort of a query, as :mod:`soundkin.index.ann` names it; error: of a code."""
+    """The effort of a query through the lists, as :mod:`soundkin.index.ann` names it; error: of a code."""
 
     n_probe: int
     more: int
@@ -32,14 +40,13 @@ class Plan(NamedTuple):
     reach: np.float32
     error: float
     threads: int
-    ef: int = 0
 
 
 def of_all(
     lists: Lists, vectors: Floats, plan: Plan, queries: Floats, ids: Ids, distances: Floats
 ) -> None:
     """Search among all items, into `ids` and `distances` (n_queries, k)."""
-    n_probe, _, wanted, _, error, threads, _ = plan
+    n_probe, _, wanted, _, error, threads = plan
     n = len(vectors)
     divided(
         lambda Q, i, d: look(*lists, vectors, Q, n_probe, wanted, error, i, d),
@@ -55,24 +62,28 @@ def of_all(
 def of_linked(
     lists: Lists,
     vectors: Floats,
-    plan: Plan,
     graph: Links,
     alive: npt.NDArray[np.bool_],
+    walk: Walk,
     queries: Floats,
     ids: Ids,
     distances: Floats,
-) -> int:
+) -> tuple[int, int]:
     """Search along the links for items that are `alive` (empty: all), into `ids` and `distances`.
 
-    How many rows were compared.
+    How many rows were compared, and how many queries have fewer than k answers.
     """
-    table, compared = (lists.codes, lists.scales, lists.ids_of_rows, *graph, vectors, alive), []
+    ef, error, threads = walk
+    table = lists.codes, lists.scales, lists.ids_of_rows, *graph, vectors, alive
+    if threads <= 1 or len(queries) == 1:
+        return stroll(*table, queries, ef, error, ids, distances)  # type: ignore[no-any-return]
+    counts: list[tuple[int, int]] = []
 
     def part(Q: Floats, i: Ids, d: Floats) -> None:
-        compared.append(stroll(*table, Q, plan.ef, plan.error, i, d))
+        counts.append(stroll(*table, Q, ef, error, i, d))
 
-    divided(part, plan.threads, queries, ids, distances)
-    return sum(compared)
+    divided(part, threads, queries, ids, distances)
+    return sum(compared for compared, _ in counts), sum(short for _, short in counts)
 
 
 def of_some(
@@ -85,7 +96,7 @@ def of_some(
     distances: Floats,
 ) -> None:
     """Search among the items of a selection, into `ids` and `distances` (n_queries, k)."""
-    n_probe, more, wanted, reach, error, threads, _ = plan
+    n_probe, more, wanted, reach, error, threads = plan
     for_each = OPENED_FOR_EACH * ids.shape[1] * part.n_lists // max(1, len(part.rows))
     n_probe = max(1, min(max(n_probe + more, for_each), part.n_lists))
     divided(

@@ -143,10 +143,10 @@ def check_k(k: int) -> int:
 
 def refuse_effort(kind: str, effort: dict[str, float], known: tuple[str, ...] = ()) -> None:
     """`InputError` for an effort that the member does not have, with the list of those it has."""
-    unknown = sorted(set(effort) - set(known))
+    unknown = [name for name in effort if name not in known]
     if unknown:
         raise InputError(
-            f"unknown effort {unknown[0]!r} for the index {kind!r}",
+            f"unknown effort {min(unknown)!r} for the index {kind!r}",
             f"one of {sorted(known)}" if known else "none",
             "leave it out",
         )
