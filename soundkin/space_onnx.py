@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
+SHARE = 32
+"""Windows that a thread takes at a time: full batches, and few that the others wait for in the end."""
+
 
 @dataclass(frozen=True, slots=True)
 class OnnxHead:
@@ -123,7 +126,7 @@ def _filled(part: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
 
 
 def shared_out(embed: Callable[[Floats, Ints], Floats], windows: Floats, valid: Ints) -> Floats:
-    """What `embed` makes of all windows (n, ...) and valid samples (n,), a batch a thread: (n, dim).
+    """What `embed` makes of all windows (n, ...) and valid samples (n,), on all cores: (n, dim).
 
     Examples
     --------
@@ -134,9 +137,9 @@ def shared_out(embed: Callable[[Floats, Ints], Floats], windows: Floats, valid: 
     threads = min(1 if parent_process() else len(os.sched_getaffinity(0)), len(windows) // BATCH)
     if threads < 2:
         return embed(windows, valid)
-    firsts = range(0, len(windows), BATCH)
+    firsts = range(0, len(windows), SHARE)
     with ThreadPoolExecutor(threads) as pool:
-        parts = pool.map(lambda at: embed(windows[at : at + BATCH], valid[at : at + BATCH]), firsts)
+        parts = pool.map(lambda at: embed(windows[at : at + SHARE], valid[at : at + SHARE]), firsts)
         return np.concatenate(list(parts))
 
 

@@ -30,7 +30,14 @@ _TERMS = ("weights", "bias")
 
 
 def suits(recipe: Recipe) -> bool:
-    """Whether a recipe's space is made as :func:`lean` knows it: relative frames, convnet, vector."""
+    """Whether a recipe's space is made as :func:`lean` knows it: relative frames, convnet, vector.
+
+    Examples
+    --------
+    >>> from soundkin.recipe.load import load_recipe
+    >>> suits(load_recipe("sound")), suits(load_recipe("cochlea"))
+    (True, False)
+    """
     encoder = recipe.encoder
     return (
         recipe.frontend.relative
@@ -375,7 +382,7 @@ def _pool(place: int) -> list[int]:
     return [frames, bands]
 
 
-def _square(frames: int, pool: int) -> dict[str, list[int]]:
+def _square(frames: int, pool: int) -> dict[str, Any]:
     """Three by three around every place, but for frames at the end that the pooling leaves over."""
     over = frames % pool
     return {"kernel_shape": [3, 3], "pads": [1, 1, 1 - over, 1]}
