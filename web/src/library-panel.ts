@@ -98,7 +98,7 @@ export class LibraryPanel {
 
 function spaces(indexes: readonly api.SpaceOut[], installed: readonly string[]): HTMLElement {
   const others = installed.filter((name) => !indexes.some((space) => space.name === name));
-  const more = others.length ? el("p", { class: "dim" }, "Installed, but not in this library: ", others.join(", "), ". Add one with ", el("code", {}, "soundkin index FOLDER --space NAME")) : null;
+  const more = others.length ? el("p", { class: "dim" }, "Installed, but not in this library: ", others.join(", "), ". Add one with ", el("code", {}, "soundkin spaces add NAME")) : null;
   const lines = indexes.map((space) =>
     el(
       "li",

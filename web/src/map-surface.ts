@@ -25,8 +25,22 @@ const REACH_PX = 12;
 const MOVED_PX = 4;
 const CORNER_PX = 6;
 const STRIDE_PX = 5;
-const MOVING = 100_000;
 const REST_MS = 140;
+const FIRST_MOST = 30_000;
+const LEAST_MOST = 10_000;
+const SLOW_MS = 36;
+const FAST_MS = 21;
+
+/** How many points to draw next while the map moves, when a frame of `most` took so long. */
+export function nextMost(most: number, frameMs: number): number {
+  if (frameMs > SLOW_MS) return Math.max(LEAST_MOST, Math.round(most * Math.max(0.5, SLOW_MS / frameMs)));
+  return frameMs < FAST_MS ? Math.round(most * 1.5) : most;
+}
+
+/** How much larger dots are while only some of them are drawn, so that crowds stay crowds. */
+export function movingSize(count: number, most: number): number {
+  return Math.min(1.6, Math.max(1, count / most) ** (1 / 6));
+}
 
 export class MapSurface {
   readonly root: HTMLElement;
@@ -45,7 +59,9 @@ export class MapSurface {
   #pointers = new Map<number, [number, number]>();
   #moved = false;
   #frame = 0;
+  #clock = 0;
   #rest = 0;
+  #most = FIRST_MOST;
 
   constructor(events: SurfaceEvents) {
     this.#events = events;
@@ -142,15 +158,24 @@ export class MapSurface {
       if (!this.#width || !this.#height) return;
       if (this.#grid && this.#camera.scale === 1 && this.#whole === 1) this.all();
       const { count } = this.#points;
-      this.#points.draw(this.#camera, this.#width, this.#height, dotSize(count, this.#camera.scale / this.#whole, this.#width), most);
+      const size = dotSize(count, this.#camera.scale / this.#whole, this.#width) * movingSize(count, most);
+      this.#points.draw(this.#camera, this.#width, this.#height, size, most);
       this.#drawOver();
     });
   }
 
-  /** Draw while the map moves: of very many points a fair part, all of them as soon as it rests. */
+  /** Draw while the map moves: of very many points as many as this machine draws in a frame; all when it rests. */
   #drawMoving(): void {
-    this.draw(MOVING);
-    if (this.#points.count > MOVING) this.#rest = window.setTimeout(() => this.draw(), REST_MS);
+    const most = this.#most;
+    this.draw(most);
+    if (this.#points.count <= most) return;
+    this.#rest = window.setTimeout(() => this.draw(), REST_MS);
+    this.#clock ||= requestAnimationFrame((drawn) => {
+      requestAnimationFrame((next) => {
+        this.#clock = 0;
+        this.#most = nextMost(most, next - drawn);
+      });
+    });
   }
 
   get #width(): number {
@@ -164,11 +189,13 @@ export class MapSurface {
   #drawOver(): void {
     const ratio = window.devicePixelRatio || 1;
     const [width, height] = [this.#width, this.#height];
-    this.#over.width = Math.round(width * ratio);
-    this.#over.height = Math.round(height * ratio);
+    const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (this.#over.width !== w) this.#over.width = w;
+    if (this.#over.height !== h) this.#over.height = h;
     const context = this.#over.getContext("2d");
     if (!context) return;
-    context.scale(ratio, ratio);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
     this.#drawLabels(context, width, height);
     context.strokeStyle = cssValue("--text");
     context.lineWidth = 2;

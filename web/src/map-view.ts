@@ -195,6 +195,7 @@ export class MapView {
       if (space !== this.#space) return;
       const running = map.job.state === "running";
       setText(this.#said, mapText(map));
+      this.#said.classList.toggle("count", map.version !== "" && !running && !map.missing && !map.sampled);
       this.#make.hidden = running || (map.version !== "" && !map.missing);
       setText(this.#make, map.version ? "Bring it up to date" : "Make the map");
       this.#tools.hidden = !map.version || !this.#surface.works;

@@ -79,6 +79,7 @@ export class Steering {
   count(shown: number, all: number, more: boolean): void {
     const text = closeText(this.#chosen, shown, all, more);
     setText(this.#said, text);
+    this.#said.classList.toggle("any", this.#chosen === null);
     this.#least.setAttribute("aria-valuetext", text);
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fit, fromPixels, pan, toPixels, zoom } from "../src/camera";
 import { boundsOf, isInside, PointGrid, type Spot } from "../src/point-grid";
+import { movingSize, nextMost } from "../src/map-surface";
 import { closenessColours, closenessRange, parsePoints, pointsOf, segmentOf } from "../src/map-points";
 import { spreadOrder } from "../src/points";
 import { fft, hertzAt, spectrogram } from "../src/spectrogram";
@@ -18,6 +19,24 @@ function some(count: number, seed: number): Float32Array {
   const next = random(seed);
   return Float32Array.from({ length: count * 2 }, () => next() * 4 - 1);
 }
+
+describe("a map that moves", () => {
+  it("draws as many points as the machine does in time, whatever it began with", () => {
+    for (const pointMs of [1e-5, 2e-4, 6e-4, 2e-3]) {
+      let most = 30_000;
+      for (let frame = 0; frame < 60; frame++) most = nextMost(most, Math.max(16.7, most * pointMs));
+      expect(most * pointMs <= 36 || most === 10_000).toBe(true);
+      expect(most).toBeGreaterThanOrEqual(Math.min(1_000_000, 0.4 * (36 / pointMs)));
+    }
+  });
+
+  it("makes dots a little larger while some are left out, never smaller", () => {
+    expect(movingSize(1000, 30_000)).toBe(1);
+    expect(movingSize(200_000, Infinity)).toBe(1);
+    expect(movingSize(64 * 30_000, 30_000)).toBe(1.6);
+    expect(movingSize(200_000, 30_000)).toBeCloseTo(1.372, 3);
+  });
+});
 
 describe("points in the plane", () => {
   it("are found as by looking at every one", () => {
