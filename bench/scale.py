@@ -56,8 +56,9 @@ GRID_S, HEARD_X = 0.5, 500.0
 """Seconds of sound a segment; of sound a second that a core hears of FLAC (`bench/ingest.py`)."""
 HEAR_S = GRID_S / HEARD_X
 """Seconds of a core to hear one segment."""
-GB_MONTH, REQUEST_S, BYTES_S = 0.023, 0.03, 200e6
-"""Taken, not measured: dollars for a GB a month, the way to a bucket and back, what comes through."""
+GB_MONTH, REQUEST_S, BYTES_S, AT_ONCE = 0.023, 0.03, 200e6, 64
+"""Taken, not measured: dollars for a GB a month, the way to a bucket and back, what comes through, and how
+many requests Lance has under way."""
 CORE_HOUR, MILLION_READS, MILLION_LISTS = 0.04, 0.4, 5.0
 """Taken, not measured: dollars for an hour of a core, for so many reads, for so many lists or writes."""
 PROBES, REFINED = 32, 400
@@ -299,6 +300,11 @@ def rounded(x: float) -> str:
     return f"{float(f'{x:.2g}'):,g}"
 
 
+def four(x: float) -> str:
+    """Four digits of a number."""
+    return f"{float(f'{x:.4g}'):,g}"
+
+
 def in_bytes(x: float) -> str:
     """Two digits of so many bytes.
 
@@ -330,7 +336,7 @@ NAMES = {
 
 def shown(c: dict[str, float]) -> str:
     """The constants as a table."""
-    return table(["what", "measured"], [[what, f"{c[name]:.4g}"] for name, what in NAMES.items()])
+    return table(["what", "measured"], [[what, four(c[name])] for name, what in NAMES.items()])
 
 
 def read_back() -> dict[str, float]:
@@ -338,7 +344,7 @@ def read_back() -> dict[str, float]:
     text = RESULTS.read_text(encoding="utf-8")
     [section] = re.findall(r"^## Scale\n.*?(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     rows = dict(re.findall(r"^\| (.+?) \| (\S+) \|$", section, re.MULTILINE))
-    return {name: float(rows[what]) for name, what in NAMES.items()}
+    return {name: float(rows[what].replace(",", "")) for name, what in NAMES.items()}
 
 
 def plan(c: dict[str, float]) -> str:
@@ -346,18 +352,22 @@ def plan(c: dict[str, float]) -> str:
     a_sound = c["sound"] + c["place"]
     beside = c["segment"] + c["vector"] + c["index"]
     bucket = a_sound / PER_SOUND + beside
-    hour = HEAR_S / 3600
+    hour, ways = HEAR_S / 3600, 1 + c["query"] / AT_ONCE
     rows: list[tuple[str, str, object]] = [
         ("hours of sound", f"N x {GRID_S:g} s", lambda n: rounded(n * GRID_S / 3600)),
         (
             "bucket, with the store's index",
-            f"N x ({a_sound:.4g} / {PER_SOUND} + {beside:.4g}) B",
+            f"N x ({four(a_sound)} / {PER_SOUND} + {four(beside)}) B",
             lambda n: in_bytes(n * bucket),
         ),
-        ("memory, vectors in it", f"N x {c['memory']:.4g} B", lambda n: in_bytes(n * c["memory"])),
+        (
+            "memory, vectors in it",
+            f"N x {four(c['memory'])} B",
+            lambda n: in_bytes(n * c["memory"]),
+        ),
         (
             "memory, vectors in the store",
-            f"N x {c['in store']:.4g} B",
+            f"N x {four(c['in store'])} B",
             lambda n: in_bytes(n * c["in store"]),
         ),
         (
@@ -367,24 +377,24 @@ def plan(c: dict[str, float]) -> str:
         ),
         (
             "hours of the process that writes",
-            f"N x {c['write']:.4g} us",
+            f"N x {four(c['write'])} us",
             lambda n: rounded(n * c["write"] / 3.6e9),
         ),
         (
             "core hours to index it in the store",
-            f"N x {c['build']:.4g} us",
+            f"N x {four(c['build'])} us",
             lambda n: rounded(n * c["build"] / 3.6e9),
         ),
         ("requests to hear one-shots", f"N / {PER_SOUND} reads", lambda n: rounded(n / PER_SOUND)),
         (
             "read by a query, vectors in the store",
-            f"{PROBES} lists x sqrt(N) x {c['index']:.4g} B + {REFINED} x {c['row']:.4g} B",
+            f"{PROBES} lists x sqrt(N) x {four(c['index'])} B + {REFINED} x {four(c['row'])} B",
             lambda n: in_bytes(read_by_query(n, c)),
         ),
         (
             "its time from a bucket",
-            f"two ways of {1000 * REQUEST_S:g} ms, then {BYTES_S / 1e6:g} MB/s",
-            lambda n: f"{rounded(1000 * (2 * REQUEST_S + read_by_query(n, c) / BYTES_S))} ms",
+            f"(1 + {four(c['query'])} / {AT_ONCE}) x {1000 * REQUEST_S:g} ms, {BYTES_S / 1e6:g} MB/s",
+            lambda n: f"{rounded(1000 * (ways * REQUEST_S + read_by_query(n, c) / BYTES_S))} ms",
         ),
         (
             "dollars a month for the bucket",
@@ -473,6 +483,13 @@ def main(sizes: list[int], minutes: float) -> None:
             row, rows, measured, store = measure(Path(home), n)
             costs.append(row)
             indexes += rows
+            for name in (
+                "memory",
+                "in store",
+            ):  # what a server takes before the first segment is no part
+                more = n * measured[name] - last_n * constants.get(name + " in all", 0.0)
+                measured[name + " in all"] = measured[name]
+                measured[name] = more / (n - last_n * (name in constants))
             constants |= measured
             if n == min(sizes):
                 kept = in_bucket(store.path, queries(n))

@@ -27,8 +27,8 @@ def real_ray() -> None:
 @pytest.fixture
 def bare_hosts(real_ray: None) -> Iterator[list[Host]]:
     """Three hosts with a network between them, on which nothing runs."""
-    if os.geteuid() != 0 or shutil.which("ip") is None:
-        pytest.skip("hosts of their own need root and the command `ip`")
+    if os.geteuid() != 0 or not all(map(shutil.which, ("ip", "unshare"))):
+        pytest.skip("hosts of their own need root and the commands `ip` and `unshare`")
     with laid(3) as hosts:
         yield hosts
 

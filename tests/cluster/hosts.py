@@ -140,7 +140,10 @@ def clustered(hosts: list[Host]) -> Iterator[list[Host]]:
 
 
 class Terminal:
-    """A shell on a host, with /tmp/ray and /dev/shm of its own; what is typed there is run."""
+    """A shell on a host, with /tmp/ray, /dev/shm and processes of its own; what is typed there is run.
+
+    Of its own, because `ray stop` ends every Ray whose processes it sees.
+    """
 
     def __init__(self, host: Host, home: Path) -> None:
         pipe = subprocess.PIPE
@@ -148,7 +151,7 @@ class Terminal:
         kept = {name: os.environ[name] for name in ("LANG", "TERM") if name in os.environ}
         where = {"HOME": str(home), "PATH": f"{RAY.parent}:{os.environ['PATH']}"}
         self._shell = subprocess.Popen(
-            host.command("bash", "--norc"),
+            host.command("unshare", "--pid", "--fork", "--mount-proc", "bash", "--norc"),
             stdin=pipe,
             stdout=pipe,
             stderr=subprocess.STDOUT,
@@ -175,7 +178,9 @@ class Terminal:
     def type(self, line: str) -> str:
         """Type a line that succeeds; what it says."""
         status, said = self.try_to(line)
-        assert status == 0, f"{line}\n{said}"
+        if status:
+            _, going = self.try_to("jobs -l")
+            raise AssertionError(f"{line}\n{said}\nwhat goes on there:\n{going}")
         return said
 
 
