@@ -151,7 +151,7 @@ class Terminal:
         kept = {name: os.environ[name] for name in ("LANG", "TERM") if name in os.environ}
         where = {"HOME": str(home), "PATH": f"{RAY.parent}:{os.environ['PATH']}"}
         self._shell = subprocess.Popen(
-            host.command("unshare", "--pid", "--fork", "--mount-proc", "bash", "--norc"),
+            host.command(*ALONE, "bash", "--norc"),
             stdin=pipe,
             stdout=pipe,
             stderr=subprocess.STDOUT,
@@ -160,6 +160,18 @@ class Terminal:
             env=kept | where,
         )
         self.type(OWN)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the shell, and all that it started."""
+        self._shell.kill()
+        self._shell.wait(10)
+        for end_of_it in (self._shell.stdin, self._shell.stdout):
+            assert end_of_it is not None
+            with contextlib.suppress(OSError):
+                end_of_it.close()
 
     def try_to(self, line: str) -> tuple[int, str]:
         """Type a line; its exit status, and what it says."""
@@ -184,6 +196,7 @@ class Terminal:
         return said
 
 
+ALONE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 OWN = "mount -t tmpfs own /tmp/ray && mount -t tmpfs own /dev/shm"
 END = "that-was-it"
 

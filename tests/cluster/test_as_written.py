@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from tests.cluster.hosts import Terminal
 from tests.library.making import wav
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.cluster.hosts import Host
 
 TEXT = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")
@@ -37,11 +40,20 @@ def insisting(terminal: Terminal, line: str) -> str:
     raise AssertionError(said)
 
 
+@pytest.fixture
+def machines(bare_hosts: list[Host], tmp_path: Path) -> Iterator[list[Terminal]]:
+    """A terminal on each host."""
+    with contextlib.ExitStack() as opened:
+        yield [opened.enter_context(Terminal(host, tmp_path / host.name)) for host in bare_hosts]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-def test_every_command_of_the_page(bare_hosts: list[Host], tmp_path: Path) -> None:
-    machines = [Terminal(host, tmp_path / host.name) for host in bare_hosts]
+def test_every_command_of_the_page(
+    bare_hosts: list[Host], machines: list[Terminal], tmp_path: Path
+) -> None:
     head, *others = machines
+    address = bare_hosts[0].address
     for line in block("pip install 'moto[server]'"):
         head.type(line)
     said = [head.type(line) for line in block("soundkin demo")]
@@ -67,16 +79,14 @@ def test_every_command_of_the_page(bare_hosts: list[Host], tmp_path: Path) -> No
     begin, join = block("ray start --head")
     insisting(head, begin)
     for machine in others:
-        insisting(machine, join.replace("HEAD", bare_hosts[0].address))
+        insisting(machine, join.replace("HEAD", address))
 
     folder = tmp_path / "shared sounds"
     for seed in range(SOUNDS):
         wav(folder / f"{seed:02}.wav", 500 + seed)
     [command] = block("soundkin index /shared/sounds")
     command = command.replace("/shared/sounds", f"'{folder}'")
-    assert f"{SOUNDS} sounds found, {SOUNDS} new" in head.type(
-        command.replace("HEAD", bare_hosts[0].address)
-    )
+    assert f"{SOUNDS} sounds found, {SOUNDS} new" in head.type(command.replace("HEAD", address))
     more = re.sub(r"--cluster \S+", "--cluster auto", command)
     assert f"{SOUNDS} sounds found" in head.type(more)
     told = head.type("soundkin info --library s3://sounds/library")
