@@ -140,8 +140,8 @@ def draw_map(path: Path, n: int) -> int:
     return len(rows)
 
 
-def ask(base: str, page: Page, first_sound: str) -> dict[str, list[float]]:
-    """Measure everything but the map, in ms."""
+def ask(base: str, page: Page, sounds: list[str]) -> dict[str, list[float]]:
+    """Measure everything but the map, in ms; sounds: what is asked with."""
     found: dict[str, list[float]] = {"first meaningful screen": []}
     page.add_init_script(FIRST)
     for _ in range(5):
@@ -152,9 +152,13 @@ def ask(base: str, page: Page, first_sound: str) -> dict[str, list[float]]:
     page.wait_for_timeout(1500)
     found["key to sound"] = [page.evaluate(KEY) for _ in range(15)]
     page.keyboard.press("Escape")
-    page.goto(f"{base}?like={first_sound}")
-    page.wait_for_function("() => soundkin.inspect().count > 0")
-    page.wait_for_function("() => !document.querySelector('.mixer').hidden")
+    found["slider to a new list, the first of a query"] = []
+    for sound in sounds:
+        page.goto(f"{base}?like={sound}")
+        page.wait_for_function("() => soundkin.inspect().count > 0")
+        page.wait_for_function("() => !document.querySelector('.mixer').hidden")
+        page.wait_for_timeout(500)
+        found["slider to a new list, the first of a query"].append(page.evaluate(SLIDE, 0.5))
     for _ in range(2):
         page.evaluate(SLIDE, 0.5)
         page.evaluate(SLIDE, 0.0)
@@ -217,7 +221,7 @@ def measure(n: int, path: Path, pictures: Path | None = None) -> None:
         make(path, n)
     made_s = time.perf_counter() - begun
     with Library.open(path / "library", create=False) as library:
-        first_sound = library.sounds(limit=1)[0][0].sound_id
+        sounds = [sound.sound_id for sound in library.sounds(limit=6)[0]]
         n_sounds, n_segments = library.info().sounds, library.info().segments
     rows: list[list[object]] = []
     try:
@@ -233,12 +237,12 @@ def measure(n: int, path: Path, pictures: Path | None = None) -> None:
                     )
                     page.set_default_timeout(120_000)
                     if size == sizes[0]:
-                        rows += [row_of(*one) for one in ask(base, page, first_sound).items()]
+                        rows += [row_of(*one) for one in ask(base, page, sounds).items()]
                     for what, times in move_map(base, page, points).items():
                         rows.append(row_of(f"map of {points:,} points: {what}", times))
                     page.close()
                     if pictures and size == sizes[-1]:
-                        take_pictures(browser, base, first_sound, pictures / str(n))
+                        take_pictures(browser, base, sounds[0], pictures / str(n))
             browser.close()
     finally:
         if rows:
