@@ -67,11 +67,14 @@ def train(
     sound, for recipes that need one, decoded into `cache` (default: within `out`). `labelled`: a
     folder with labels.csv whose k-NN accuracy is watched. `tensorboard`: its log beside the CSV.
     `draw` makes batches instead of the recipe's own data. `tell` hears warnings as they come up:
-    what the folder lacks, a collapse. Raises InputError for a recipe without its data, a folder
+    what the folder lacks, a collapse. Raises InputError for no time, a recipe without its data, a folder
     without sound or with too short a sound, a checkpoint of another recipe, a loss that is no number,
     a batch that does not fit the memory (it names one that does), and a TensorBoard that is not
     installed.
     """
+    for name, length in (("steps", steps), ("minutes", minutes)):
+        if length is not None and not length > 0:
+            raise InputError(f"{name} = {length}", "more than 0", f"give more {name}, or none")
     tell, lacking = tell or (lambda _: None), list[str]()
     listeners = [one for one in (listen, _board(Path(out)) if tensorboard else None) if one]
     with kept_memory(), together(device) as (group, where):

@@ -264,6 +264,13 @@ def test_a_batch_that_does_not_fit_names_one_that_does_and_nothing_is_lost(
         train(tiny("doppelganger-fast"), tmp_path, steps=2)
 
 
+@pytest.mark.parametrize("length", [{"steps": 0}, {"steps": -3}, {"minutes": 0.0}])
+def test_no_time_is_no_training(length, tmp_path):
+    with pytest.raises(InputError, match=r"(steps|minutes) = \S+; expected more than 0"):
+        train(tiny("doppelganger-fast"), tmp_path / "out", **length)
+    assert not (tmp_path / "out").exists()
+
+
 def test_other_errors_of_a_step_are_no_full_memory(tmp_path, monkeypatch):
     def wrong(*_):
         raise RuntimeError("shapes differ")
