@@ -26,6 +26,7 @@ from soundkin.synth.audition import FRAMES, GAP, colours, contact_sheet, png, sp
 
 OUT = Path(__file__).parent.parent / "docs" / "pictures"
 PAIRS = 4
+SPOKEN = ("voice", "content")
 FOLDER_RECIPES = ("cochlea", "music", "music-pitch", "music-tempo", "music-equaliser")
 WAVES = (4, 20, 36, 52, 68, 84, 100, 116)
 INK = "#37474f"
@@ -45,10 +46,16 @@ def main() -> None:
     views = draw_views(recipe, None, torch.Generator().manual_seed(7))
     write(out / "doppelganger.png", pairs_picture(views, recipe.data.rate_hz))
     write(out / "mel-presets.png", png(presets_picture(views.a[1:2])))
+    for name in ("sound", "timbre"):
+        own = load_recipe(name, [f"run.batch={PAIRS}"])
+        drawn = draw_views(own, None, torch.Generator().manual_seed(5))
+        write(out / f"{name}.png", pairs_picture(drawn, own.data.rate_hz))
     with tempfile.TemporaryDirectory() as folder:
         render_demo(Path(folder) / "demo", n=30, seed=3)
         for name in FOLDER_RECIPES:
             write(out / f"{name}.png", folder_picture(name, Path(folder)))
+        for name in SPOKEN:
+            write(out / f"{name}.png", spoken_picture(name, Path(folder)))
         write(out / "autodecompose.png", png(scramble_picture(Path(folder))))
 
 
@@ -87,6 +94,15 @@ def folder_picture(name: str, folder: Path) -> bytes:
         views = draw_views(alone, sounds, torch.Generator().manual_seed(20 + k))
         tiles.append(tile(torch.stack([views.a[0], views.b[0]]), rate))
     return png(contact_sheet(tiles))
+
+
+def spoken_picture(name: str, folder: Path) -> bytes:
+    """Pairs of synthesized voices, as `data.drawn` has them, without any deformation."""
+    changes = [f"run.batch={PAIRS}", "data.drawn=1.0", "data.moments=1", "deform.probability=0.0"]
+    recipe = load_recipe(name, [*changes, "data.shorten=0.0"])
+    sounds = open_sounds(folder / "demo", rate_hz=16_000, cache=folder / "cache-16000")
+    views = draw_views(recipe, sounds, torch.Generator().manual_seed(1))
+    return pairs_picture(views, recipe.data.rate_hz)
 
 
 def scramble_picture(folder: Path) -> np.ndarray:
