@@ -3,8 +3,9 @@
 The recipe `sound`, cut short, is trained on the whole world and on the world without each of its
 families: same steps, same seed, same knobs drawn, so that a pair of runs differs in what is silent
 alone. Each is judged by 1-NN and mAP on esc10 and sonicpi (the protocol of `soundkin.evaluate.table`):
-"searched" as it is searched, "network" without the statistics of bands, which no training changes. Rows of the whole
-world with several seeds show what chance does; "not trained" is the same network as it begins.
+"searched" as it is searched, "network" without the statistics of bands, which no training changes.
+Rows of the whole world with several seeds show what chance does; "not trained" is the same network
+as it begins.
 
 RUNS keeps what is done: called again, the script goes on. `--steps 120` of 128 pairs, two to three
 minutes of one core a run; `--most 14` stops after so many, `--searched` leaves the second judgement
