@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 SAID = ("can't allocate memory", "cannot allocate memory", "not enough memory", "alloc_failed")
 """What errors say that have no type of their own: torch's on the CPU, and those of CUDA's libraries."""
 
-_TRIM, _MAPPED = -1, -4
-"""M_TRIM_THRESHOLD and M_MMAP_MAX of glibc's malloc.h."""
-_TRIM_AT, _MOST_MAPPED = 128 << 10, 65_536
-"""What they are where nobody has set them."""
+_TRIM, _LARGE, _MAPPED = -1, -3, -4
+"""M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_MMAP_MAX of glibc's malloc.h."""
+_AFTERWARDS = {_TRIM: 64 << 20, _LARGE: 32 << 20, _MAPPED: 65_536}
+"""What they have come to by themselves where large blocks were freed."""
 
 
 @contextmanager
@@ -46,8 +46,8 @@ def kept_memory() -> Iterator[None]:
     try:
         yield
     finally:
-        libc.mallopt(_TRIM, _TRIM_AT)
-        libc.mallopt(_MAPPED, _MOST_MAPPED)
+        for setting, value in _AFTERWARDS.items():
+            libc.mallopt(setting, value)
         libc.malloc_trim(0)
 
 
