@@ -48,10 +48,14 @@ def of_all(
     """Search among all items, into `ids` and `distances` (n_queries, k)."""
     n_probe, _, wanted, _, error, threads = plan
     n = len(vectors)
-    divided(
-        lambda Q, i, d: look(*lists, vectors, Q, n_probe, wanted, error, i, d),
-        threads, queries, ids, distances,
-    )  # fmt: skip
+    if threads <= 1 or len(queries) == 1:
+        if not look(*lists, vectors, queries, n_probe, wanted, error, ids, distances):
+            return
+    else:
+        divided(
+            lambda Q, i, d: look(*lists, vectors, Q, n_probe, wanted, error, i, d),
+            threads, queries, ids, distances,
+        )  # fmt: skip
     short = ids[:, min(ids.shape[1], n) - 1] < 0
     if n and short.any():
         found = ids[short], distances[short]

@@ -47,7 +47,7 @@ TARGET = 0.95
 MEASURED_ON = 256
 """Rows of its own that an index is measured on."""
 
-MARGIN, LEAST_PROBE = 8.0, 32.0
+MARGINS, LEAST = {"n_probe": 8.0, "ef": 3.0}, {"n_probe": 32.0, "ef": 64.0}
 """How much more is looked at than the recall asked for takes with the library's own rows, and the least."""
 
 TAIL_ROWS, TAIL_PART = 20_000, 0.05
@@ -323,23 +323,29 @@ def _built(snapshot: Snapshot, view: SpaceView, target: float, n_queries: int) -
     wish = snapshot.settings.get(setting_key(view.space_id), {})
     wished = target or float(wish.get("target", TARGET))
     kind, _ = choose(*X.shape)
-    unmeasured: dict[str, Any] = {"target": 0.0} if kind == "ann" else {}  # it is measured here
-    near = build(kind, X, space_id=view.space_id, **unmeasured)
+    aim = {"target": wished} if kind == "ann" else {}
+    near = build(kind, X, space_id=view.space_id, **aim)
     tuned = measured(near, wished, n_queries=n_queries)
     if kind == "ann" and tuned:
-        tuned |= {"effort": _with_margin(tuned["effort"])}
+        tuned |= {"effort": _with_margin(_of_lists(near) | tuned["effort"])}
     if tuned:
         near.adopt(tuned)
     return _cached(near, snapshot, view, rows)
 
 
+def _of_lists(near: Index) -> dict[str, float]:
+    """Return the effort of a selection where other queries follow the links of a graph."""
+    n_probe = near.stats().get("n_probe")
+    return {"n_probe": float(n_probe)} if isinstance(n_probe, int | float) else {}
+
+
 def _with_margin(effort: dict[str, float]) -> dict[str, float]:
     """Return more effort than the library's own sounds need: what a person asks with lies farther off.
 
-    >>> _with_margin({"n_probe": 1.0}), _with_margin({"n_probe": 12.0})
-    ({'n_probe': 32.0}, {'n_probe': 96.0})
+    >>> _with_margin({"n_probe": 1.0}), _with_margin({"n_probe": 12.0, "ef": 32.0})
+    ({'n_probe': 32.0}, {'n_probe': 96.0, 'ef': 96.0})
     """
-    return {name: max(LEAST_PROBE, MARGIN * value) for name, value in effort.items()}
+    return {name: max(LEAST[name], MARGINS[name] * value) for name, value in effort.items()}
 
 
 def _cached(

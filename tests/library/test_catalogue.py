@@ -472,7 +472,7 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=12, stateful_step_count=14, deadline=None)
+TestModel.settings = settings(max_examples=8, stateful_step_count=14, deadline=None)
 
 
 # -- ids ------------------------------------------------------------------------------------------
