@@ -323,7 +323,7 @@ def _built(snapshot: Snapshot, view: SpaceView, target: float, n_queries: int) -
     wish = snapshot.settings.get(setting_key(view.space_id), {})
     wished = target or float(wish.get("target", TARGET))
     kind, _ = choose(*X.shape)
-    aim = {"target": wished} if kind == "ann" else {}
+    aim: dict[str, Any] = {"target": wished} if kind == "ann" else {}
     near = build(kind, X, space_id=view.space_id, **aim)
     tuned = measured(near, wished, n_queries=n_queries)
     if kind == "ann" and tuned:
