@@ -24,7 +24,7 @@ const KINDS: readonly { kind: Kind | null; label: string; title: string }[] = [
 /** How far the search for duplicates is, in words. */
 export function searchText(found: api.DuplicatesOut): string {
   const { job, sounds, total } = found;
-  if (job.state === "running") return `Looking${job.total ? `: ${countText(job.done)} of ${countText(job.total)}` : ""}…`;
+  if (job.state === "running") return `Looking${job.total ? `: ${countText(job.done)} of ${countOf(job.total, "pair")}` : ""}…`;
   if (job.state === "failed") return job.error?.message ?? "The search failed.";
   if (job.state === "idle" && !sounds) return "Nobody has looked yet.";
   const rest = found.unread ? ` · ${countText(found.unread)} could not be read` : "";

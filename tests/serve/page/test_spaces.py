@@ -15,7 +15,7 @@ from soundkin.facade import Library
 from soundkin.serve import create_app
 from soundkin.shelf import SHIPPED
 from tests.serve.live import serving
-from tests.serve.page.driver import names_of, shows, until, wait
+from tests.serve.page.driver import NARROW, WIDE, names_of, shows, until, wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,6 +113,35 @@ def test_a_list_is_seen_before_the_next_is_asked_for(
     until(page, "() => !soundkin.inspect().busy")
     assert not held
     until(page, "() => location.search.includes('mix=motion:0.9')")
+
+
+def test_on_a_phone_sliders_are_whole_and_columns_stand(
+    page: Page, library: Library, base: str, tone: str
+) -> None:
+    """No slider sticks out; every row's waveform is as wide as the next one's, whatever stands beside it."""
+    page.set_viewport_size(NARROW)
+    page.goto(f"{base}/?like={tone}&mix={FIRST}:1&mix={SECOND}:0.5")
+    shows(page, names_of(library, tone, space={FIRST: 1, SECOND: 0.5}))
+    page.get_by_role("button", name="Steer…").click()
+    until(
+        page,
+        """() => {
+            const faders = [...document.querySelectorAll('.fader input')];
+            const boxes = faders.map((one) => one.getBoundingClientRect());
+            return boxes.length === 2 && boxes.every((box) => box.width >= 60 && box.right <= innerWidth);
+        }""",
+    )
+    page.locator(".row").nth(1).click()
+    wait(page, "it.selected !== null")
+    until(
+        page,
+        """() => {
+            const waves = [...document.querySelectorAll('.row .wave')];
+            const widths = waves.map((one) => one.getBoundingClientRect().width);
+            return widths.length > 3 && Math.max(...widths) - Math.min(...widths) < 1;
+        }""",
+    )
+    page.set_viewport_size(WIDE)
 
 
 def test_neighbours_in_every_space(page: Page, library: Library, base: str, tone: str) -> None:
