@@ -22,6 +22,7 @@ import contextlib
 import json
 import re
 import time
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -74,8 +75,9 @@ FRAGMENTS = 32
 COMMITS_A_MERGE = 64
 """After so many commits by key of one process it looks whether a table wants merging."""
 
-LEARNT_FROM, ROUNDS = 64, 15
-"""Vectors a list that its centre is learnt from, and rounds; Lance's own choice takes ten times the work."""
+MANY_LISTS, LEARNT_FROM, ROUNDS = 512, 64, 15
+"""From so many lists on: vectors a list that its centre is learnt from, and rounds. Lance's own choice, 256
+and 50, is ten times the work, which grows with the square of the lists."""
 
 _CONFLICT = re.compile(r"conflict|concurrent", re.IGNORECASE)
 _P = ParamSpec("_P")
@@ -347,13 +349,9 @@ class Store:
             if not n_lists:
                 table.optimize(cleanup_older_than=KEPT_FOR)
                 return
-            how = IvfPq(
-                distance_type="cosine",
-                num_partitions=n_lists,
-                num_sub_vectors=n_codes,
-                sample_rate=LEARNT_FROM,
-                max_iterations=ROUNDS,
-            )
+            how = IvfPq(distance_type="cosine", num_partitions=n_lists, num_sub_vectors=n_codes)
+            if n_lists >= MANY_LISTS:
+                how = replace(how, sample_rate=LEARNT_FROM, max_iterations=ROUNDS)
             table.create_index("vector", config=how)
 
         with self.storage.locks.turn(f"table-{name}"):
