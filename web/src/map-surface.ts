@@ -26,6 +26,7 @@ const MOVED_PX = 4;
 const CORNER_PX = 6;
 const STRIDE_PX = 5;
 const REST_MS = 140;
+const HELD_MS = 500;
 const FIRST_MOST = 30_000;
 const LEAST_MOST = 10_000;
 const SLOW_MS = 36;
@@ -169,7 +170,7 @@ export class MapSurface {
     const most = this.#most;
     this.draw(most);
     if (this.#points.count <= most) return;
-    this.#rest = window.setTimeout(() => this.draw(), REST_MS);
+    this.#rest = window.setTimeout(() => this.draw(), this.#pointers.size ? HELD_MS : REST_MS);
     this.#clock ||= requestAnimationFrame((drawn) => {
       requestAnimationFrame((next) => {
         this.#clock = 0;
