@@ -123,8 +123,8 @@ def plan(c: dict[str, float]) -> str:
         ),
         (
             "core hours to index it in the store",
-            f"N x {four(c['build'])} us",
-            lambda n: rounded(n * c["build"] / 3.6e9),
+            f"N x {four(c['build'])} us, x sqrt(N / 10^7) above 10^7",
+            lambda n: rounded(n * c["build"] / 3.6e9 * max(1.0, n / 1e7) ** 0.5),
         ),
         (
             "requests to hear one-shots",
