@@ -32,8 +32,8 @@ Compression = Literal["none", "ln", "log10", "db"]
 
 TILE = 16
 """Frames that are worked on together; shorter rows of frames are filled up with silence."""
-BLOCK = 16 * TILE
-"""Frames in flight: what still fits the cache."""
+BLOCK = 8 * TILE
+"""Frames in flight: what still fits the cache, and what threads need no new memory for."""
 
 
 @dataclass(frozen=True, slots=True)

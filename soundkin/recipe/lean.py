@@ -223,9 +223,8 @@ def _table(frames: int, stride: int, *, share: bool) -> Array:
     valid = np.maximum(np.arange(frames + 1), 1)[:, None]
     count = np.clip((valid + stride - 1) // stride, 1, steps)
     inside = np.arange(steps) < count
-    if share:
-        return (inside / count).astype(np.float32)[:, None]
-    return inside.astype(np.float32)[:, :, None]
+    wide: Array = (inside / count if share else inside).astype(np.float32)
+    return np.expand_dims(wide, 1 if share else 2)
 
 
 def _relative(new: _New, masks: _Masks, *, centred: bool) -> str:
