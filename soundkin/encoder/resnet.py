@@ -44,7 +44,7 @@ class ResNet18(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         if width % 16 == 0:  # with four channels torch's backward pass writes where it must not
-            self.to(memory_format=torch.channels_last)
+            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, frames: Tensor) -> Tensor:
         """Frames (n, bands, frames) -> embeddings (n, dim)."""
