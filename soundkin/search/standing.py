@@ -81,6 +81,6 @@ def standing_of(snapshot: Snapshot, sense: Sense, allowed: Mask, scope: Hashable
 
 def _named(part: Part) -> Hashable:
     """Return what is the same for the same vectors, weight and place."""
-    heard = np.ascontiguousarray(spread(part.vectors))
-    digest = hashlib.blake2b(heard, digest_size=16).digest()
+    heard = spread(part.vectors)
+    digest = hashlib.blake2b(heard.tobytes(), digest_size=16).digest()
     return digest, len(heard), part.weight, part.sound, part.start_s, part.end_s
