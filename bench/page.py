@@ -75,7 +75,8 @@ KEY = f"""async () => {{
 SLIDE = """async (value) => {
     const slider = document.querySelector('.mixer .fader:nth-child(2) input');
     const root = document.querySelector('.results');
-    const found = new Promise((then) => {
+    const found = new Promise((then, fail) => {
+        setTimeout(() => fail(new Error('no other list within 20 s')), 20_000);
         let asked = false;
         new MutationObserver((_, watch) => {
             const busy = root.getAttribute('aria-busy') === 'true';
@@ -160,8 +161,8 @@ def ask(base: str, page: Page, sounds: list[str]) -> dict[str, list[float]]:
         page.wait_for_timeout(500)
         found["slider to a new list, the first of a query"].append(page.evaluate(SLIDE, 0.5))
     for _ in range(2):
-        page.evaluate(SLIDE, 0.5)
         page.evaluate(SLIDE, 0.0)
+        page.evaluate(SLIDE, 0.6)
     found["slider to a new list"] = [
         page.evaluate(SLIDE, value) for value in (0.3, 0.6, 0.9, 0.2, 0.7, 0.4, 0.8, 0.1, 1, 0.5)
     ]
