@@ -51,8 +51,8 @@ def run(path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores: some tests wait for others' processes."""
-    return (os.cpu_count() or 1) + 1
+    """Two processes more than there are cores: many tests wait, for other processes and for the page."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
