@@ -19,7 +19,7 @@ def main() -> None:
         index.query(X[:4], k=3)
         index.query(X[:1], k=3)
         index.add(X[:5] + 0.5)
-        index.query(X[:4], k=3, mask=np.arange(len(X)) % 3 == 0)
+        index.query(X[:4], k=3, mask=np.arange(0, len(X), 3))
     for patch in ("voice", "voice-fm", "parametric", "world"):
         pairs(make_patch(patch), 2, delta=0.1, generator=torch.Generator().manual_seed(0))
 
