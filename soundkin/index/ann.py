@@ -30,6 +30,7 @@ from soundkin.errors import InputError
 from soundkin.index.beam import Links
 from soundkin.index.codes import likely_error, writeable
 from soundkin.index.container import Arrays, Header, write_container
+from soundkin.index.costs import GATHER_NS, LEAST_LINKS, centres_ns, entry_ns, link_ns, rows_ns
 from soundkin.index.gate import Gate
 from soundkin.index.linking import DEGREE, linked, more_linked, renumbered
 from soundkin.index.lists import Lists, appended, listed, most_lists, regroup
@@ -74,12 +75,8 @@ WALK_WHERE = 0.5
 """The links are followed while no more than this part of the items has been removed."""
 TAIL = 4
 """Rows added later are put in their places when they are more than one part in so many."""
-QUERY_NS, CENTRE_NS, LIST_NS, ROW_NS, GATHER_NS = 20_000.0, 5.0, 500.0, 8.0, 12.0
-"""Cost of any query, a centre compared, a list opened, a row compared, one fetched from anywhere."""
-LINK_NS, LEAST_LINKS, ASKED = 30.0, 300, 256
-"""Cost of a row compared that a link leads to, how many any query compares, items that are asked."""
-FAR_BYTES, FAR = 64 << 20, 2.0
-"""Codes and links of more bytes are seldom in the processor's cache, and a row costs so many times that."""
+ASKED = 256
+"""Items that are asked when the rows that a query compares are counted."""
 _ALL = np.empty(0, np.bool_)
 WORTH_TRYING = 1.5
 """Twice the lists are tried where the rows cost so many times what the centres would."""
@@ -141,9 +138,9 @@ class AnnIndex:
         walk_ns = walks._walk_ns() if walks else math.inf
         while target and not n_lists and n >= FLAT_BELOW:
             twice = min(2 * index._n_lists, most_lists(n))
-            if twice == index._n_lists or index._rows_ns() <= WORTH_TRYING * CENTRE_NS * twice:
+            if twice == index._n_lists or index._rows_ns() <= WORTH_TRYING * centres_ns(twice):
                 break
-            if walk_ns <= QUERY_NS + CENTRE_NS * twice + HOPED * index._rows_ns():
+            if walk_ns <= entry_ns(twice) + HOPED * index._rows_ns():
                 break
             other = cls._of(vectors, twice, seed, threads, target, space_id)
             if other._lists_ns() >= index._lists_ns():
@@ -167,7 +164,7 @@ class AnnIndex:
         self, seed: int, threads: int, target: float, graph: bool | None
     ) -> AnnIndex | None:
         """The same index with its rows linked; None where that is too few, or cannot pay."""
-        least = QUERY_NS + CENTRE_NS * self._n_lists + self._link_ns() * LEAST_LINKS
+        least = entry_ns(self._n_lists) + self._link_ns() * LEAST_LINKS
         few = len(self._vectors) < GRAPH_FROM
         if graph is None and (not target or few or self._lists_ns() <= least):
             return None
@@ -368,23 +365,19 @@ class AnnIndex:
         walk = self._walk(10, {}) or Walk(1, 0.0, 1)
         table = self._lists, self._vectors, self._graph, _ALL, walk
         compared, _ = of_linked(*table, Q, ids, distances)
-        return (
-            QUERY_NS + CENTRE_NS * len(self._graph.entry_rows) + self._link_ns() * compared / ASKED
-        )
+        return entry_ns(len(self._graph.entry_rows)) + self._link_ns() * compared / ASKED
 
     def _link_ns(self) -> float:
         """About what a row compared costs that a link leads to."""
-        n, width = len(self._vectors), self._lists.codes.shape[1]
-        return LINK_NS * (FAR if n * (width + 4 * DEGREE) > FAR_BYTES else 1.0)
+        return link_ns(len(self._vectors), self._lists.codes.shape[1] + 4 * DEGREE)
 
     def _lists_ns(self) -> float:
         """About what a usual query costs through the lists."""
-        return QUERY_NS + CENTRE_NS * self._n_lists + self._rows_ns()
+        return entry_ns(self._n_lists) + self._rows_ns()
 
     def _rows_ns(self) -> float:
         """About what the rows cost that a usual query compares."""
-        per_list = len(self._vectors) / self._n_lists
-        return self._plan(10, {}).n_probe * (LIST_NS + ROW_NS * per_list)
+        return rows_ns(len(self._vectors), self._n_lists, self._plan(10, {}).n_probe)
 
     def _plan(self, k: int, effort: dict[str, float]) -> Plan:
         """The effort of a query for `k` items, what is not given as it was measured."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from soundkin.index import ann, build, centres
+from soundkin.index import ann, build, centres, costs
 from soundkin.index.centres import centres_of
 from tests.index.clouds import clustered, duplicated, recall, uniform
 
@@ -62,8 +62,8 @@ def test_more_lists_are_taken_where_they_make_queries_cheaper(monkeypatch):
     monkeypatch.setattr(ann, "WORTH_TRYING", 0.0)
     # what is cheaper depends on what a row and a centre cost
     for row_ns, centre_ns, expected in ((1e3, 0.1, 410), (0.1, 1e3, 256)):
-        monkeypatch.setattr(ann, "ROW_NS", row_ns)
-        monkeypatch.setattr(ann, "CENTRE_NS", centre_ns)
+        monkeypatch.setattr(costs, "ROW_NS", row_ns)
+        monkeypatch.setattr(costs, "CENTRE_NS", centre_ns)
         index = build("ann", X[:16_000], threads=1)
         assert index.stats()["n_lists"] == expected
         Q = X[16_000:]
