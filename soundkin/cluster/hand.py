@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Group = tuple[Job, ...]
 
 PATIENCE_S, TIMES = 120.0, 4.0
-"""A group is late after so many seconds, or after so many times the longest that any took."""
+"""A group is late after so many seconds and so many times the longest that any took, whichever is more."""
 
 GRACE_S = 5.0
 """When a machine is gone: what is out is late after the longest that any took, and this."""

@@ -42,7 +42,7 @@ class Standing:
 
     @property
     def nbytes(self) -> int:
-        """What it takes in memory, but for what was named: about a tenth of that."""
+        """What it takes in memory, but for the runs that were named, which are few beside all."""
         return self._closeness.nbytes + self._allowed.nbytes
 
     def named(self, depth: int, ask: Callable[[], tuple[Runs, float]]) -> tuple[Runs, float]:
