@@ -30,7 +30,8 @@ _AFTERWARDS = {_TRIM: 64 << 20, _LARGE: 32 << 20, _MAPPED: 65_536}
 def kept_memory() -> Iterator[None]:
     """Within, freed memory stays with the process for the next step; afterwards it is given back.
 
-    Of the whole process. Nothing happens with another C library than glibc.
+    Of the whole process. Nothing happens with another C library than glibc, nor in a thread in which
+    an allocation has failed before: glibc moves it to an arena that cannot hold large blocks.
 
     Examples
     --------
