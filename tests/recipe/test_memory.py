@@ -34,7 +34,9 @@ print(before, within, faults())
 def test_freed_memory_is_kept_within_and_given_back_afterwards():
     # In a process of its own: after an allocation that failed (other tests ask for too much), glibc
     # serves the thread from an arena that cannot hold blocks of 64 MB, and nothing can be kept.
-    run = subprocess.run([sys.executable, "-c", COUNTED], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", COUNTED], capture_output=True, text=True, check=True
+    )
     before, within, afterwards = map(int, run.stdout.split())
     assert 4 * within < before
     assert 4 * within < afterwards
