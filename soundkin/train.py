@@ -53,6 +53,7 @@ def train(
     data: str | Path | None = None,
     steps: int | None = None,
     minutes: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
     labelled: str | Path | None = None,
     cache: str | Path | None = None,
     device: str | torch.device = "cpu",
@@ -63,7 +64,8 @@ def train(
 ) -> Training:
     """Train a recipe until `steps` (the recipe's) or `minutes` are over, and give the result.
 
-    `out`: the folder of this training; one that is there already is resumed. `data`: the folder of
+    `clock`: what minutes are counted by, in seconds; `time.process_time` where other work goes on
+    beside. `out`: the folder of this training; one that is there already is resumed. `data`: the folder of
     sound, for recipes that need one, decoded into `cache` (default: within `out`). `labelled`: a
     folder with labels.csv whose k-NN accuracy is watched. `tensorboard`: its log beside the CSV.
     `draw` makes batches instead of the recipe's own data. `tell` hears warnings as they come up:
@@ -86,8 +88,8 @@ def train(
         for sentence in lacking:
             _warn(state, sentence, tell)
         _run(
-            state, recipe, out, given, _watched(recipe, labelled), steps, minutes, listeners, group,
-            tell,
+            state, recipe, out, given, _watched(recipe, labelled), steps, minutes, clock, listeners,
+            group, tell,
         )  # fmt: skip
     if state.averaged:
         state.model.load_state_dict(state.averaged)
@@ -103,6 +105,7 @@ def _run(
     watched: tuple[Tensor, Any] | None,
     steps: int | None,
     minutes: float | None,
+    clock: Callable[[], float],
     listeners: list[Listener],
     group: Together,
     tell: Callable[[str], None],
@@ -111,10 +114,10 @@ def _run(
     end = steps or recipe.run.steps
     if group.first:
         (out / "recipe.json").write_text(json.dumps(as_tables(recipe), indent=1), encoding="utf-8")
-    before, saved = time.monotonic() - state.elapsed_s, time.monotonic()
+    before, saved = clock() - state.elapsed_s, time.monotonic()
     logged = (state.step, state.elapsed_s)
     while True:
-        state.elapsed_s = time.monotonic() - before
+        state.elapsed_s = clock() - before
         share = state.elapsed_s / (60 * minutes) if minutes else state.step / end
         due = time.monotonic() - saved > 60 * recipe.run.checkpoint_minutes
         over, due = group.agree(share >= 1, due)
@@ -129,7 +132,7 @@ def _run(
         state.step += 1
         last = not minutes and state.step == end
         if state.step % recipe.run.log_steps == 0 or last:
-            state.elapsed_s = time.monotonic() - before
+            state.elapsed_s = clock() - before
             made = recipe.run.batch * group.world * (state.step - logged[0])
             pace = made / (state.elapsed_s - logged[1])
             logged = (state.step, state.elapsed_s)

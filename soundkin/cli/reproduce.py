@@ -29,6 +29,12 @@ def reproduce(
     minutes: Annotated[
         float | None, typer.Option("--minutes", help="Budget of a cell.", show_default="5")
     ] = None,
+    cpu_minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--cpu-minutes", help="Budget in minutes of a core: other work does not shorten it."
+        ),
+    ] = None,
     steps: Annotated[
         int | None, typer.Option("--steps", help="Budget of a cell in steps instead.")
     ] = None,
@@ -65,6 +71,7 @@ def reproduce(
         out=out,
         data=data,
         minutes=minutes,
+        cpu_minutes=cpu_minutes,
         steps=steps,
         device=device,
         changes=changes or [],

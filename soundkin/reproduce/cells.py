@@ -67,7 +67,7 @@ class Cell:
 class Place:
     """Where a run stands and what it may use: folders, budget of a cell, device, changes to all.
 
-    `data`: the folder of labelled sets; `cache`: the folder for music, shared by runs; `tell` hears
+    The budget: `minutes` of the clock, or with `of_cpu` minutes of a core at work; or `steps`. `data`: the folder of labelled sets; `cache`: the folder for music, shared by runs; `tell` hears
     what takes long.
     """
 
@@ -75,6 +75,7 @@ class Place:
     data: Path | None
     cache: Path
     minutes: float = MINUTES
+    of_cpu: bool = False
     steps: int | None = None
     device: str = "cpu"
     changes: tuple[str, ...] = ()
@@ -83,7 +84,8 @@ class Place:
     @property
     def budget(self) -> str:
         """The budget of a cell in words."""
-        return f"{self.steps} steps" if self.steps else f"{self.minutes:g} minutes"
+        unit = "CPU-minutes" if self.of_cpu else "minutes"
+        return f"{self.steps} steps" if self.steps else f"{self.minutes:g} {unit}"
 
     def sets(self) -> Path:
         """The folder of labelled sets. Raises InputError when none was given."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,10 @@ def learn(cell: Cell, folder: Path | None, place: Place) -> Learnt:
     if cell.after:
         begin_with(place.out / "training" / f"{cell.after}.{cell.seed}", out, recipe)
     budget: dict[str, Any] = {"steps": place.steps} if place.steps else {"minutes": place.minutes}
-    state = train(recipe, out, data=folder, cache=cache, device=place.device, **budget)
+    clock = time.process_time if place.of_cpu else time.monotonic
+    state = train(
+        recipe, out, data=folder, cache=cache, device=place.device, clock=clock, **budget
+    )
     model = state.model.cpu()
     last = state.rows[-1] if state.rows else None
     told = {

@@ -46,6 +46,7 @@ def place_for(
     out: str | Path | None = None,
     data: str | Path | None = None,
     minutes: float | None = None,
+    cpu_minutes: float | None = None,
     steps: int | None = None,
     device: str = "cpu",
     changes: Sequence[str] = (),
@@ -53,28 +54,33 @@ def place_for(
 ) -> Place:
     """Where a run stands; what is not said is said by the folder itself.
 
-    `out`: default the user's data folder; `data`: the folder of labelled sets; `minutes` and
-    `steps`: default what the folder's cells have, else 5 minutes. Raises InputError for a budget
-    that is none.
+    `out`: default the user's data folder; `data`: the folder of labelled sets; `minutes`,
+    `cpu_minutes` (of a core at work, whatever else the machine does) or `steps`: default what the
+    folder's cells have, else 5 minutes. Raises InputError for a budget that is none.
     """
     from platformdirs import user_cache_path, user_data_path  # noqa: PLC0415 - only here
 
     study_named(name)
     folder = Path(out) if out else user_data_path("soundkin", appauthor=False) / "studies" / name
-    if minutes is not None and steps is not None:
-        raise InputError("minutes and steps", "one of them", "leave one away")
-    if (minutes is not None and not minutes > 0) or (steps is not None and steps < 1):
-        raise InputError(f"a budget of {minutes if steps is None else steps}", "more than nothing")
+    asked = {"minutes": minutes, "CPU-minutes": cpu_minutes, "steps": steps}
+    budget = {unit: amount for unit, amount in asked.items() if amount is not None}
+    if len(budget) > 1:
+        raise InputError(" and ".join(budget), "one of them", "leave one away")
+    for unit, amount in budget.items():
+        if not amount > 0:
+            raise InputError(f"a budget of {amount:g} {unit}", "more than nothing")
     kept = folder.expanduser() / "study.json"
-    if minutes is None and steps is None and kept.is_file():
+    if not budget and kept.is_file():
         amount, _, unit = str(read_json(kept).get("budget")).partition(" ")
-        minutes, steps = (None, int(amount)) if unit == "steps" else (float(amount), None)
+        budget = {unit: float(amount)}
+    [(unit, length)] = budget.items() or [("minutes", MINUTES)]
     return Place(
         out=folder.expanduser().absolute(),
         data=Path(data).expanduser().absolute() if data else None,
         cache=user_cache_path("soundkin", appauthor=False),
-        minutes=MINUTES if minutes is None else float(minutes),
-        steps=steps,
+        minutes=MINUTES if unit == "steps" else float(length),
+        of_cpu=unit == "CPU-minutes",
+        steps=int(length) if unit == "steps" else None,
         device=device,
         changes=tuple(changes),
         **({"tell": tell} if tell else {}),

@@ -123,6 +123,10 @@ def test_budgets_are_kept_by_the_folder(tmp_path):
     claim("locality", first)
     assert run.place_for("locality", out=tmp_path).steps == 20
     assert run.place_for("locality", out=tmp_path / "new").budget == "5 minutes"
+    busy = run.place_for("locality", out=tmp_path / "busy", cpu_minutes=2)
+    assert (busy.budget, busy.of_cpu, busy.steps) == ("2 CPU-minutes", True, None)
+    claim("locality", busy)
+    assert run.place_for("locality", out=tmp_path / "busy") == busy
     with pytest.raises(InputError, match="one of them"):
         run.place_for("locality", minutes=1, steps=2)
     with pytest.raises(InputError, match="more than nothing"):
