@@ -67,7 +67,8 @@ class Cell:
 class Place:
     """Where a run stands and what it may use: folders, budget of a cell, device, changes to all.
 
-    The budget: `minutes` of the clock, or with `of_cpu` minutes of a core at work; or `steps`. `data`: the folder of labelled sets; `cache`: the folder for music, shared by runs; `tell` hears
+    The budget: `minutes` of the clock, or with `of_cpu` minutes of a core at work; or `steps`.
+    `data`: the folder of labelled sets; `cache`: the folder for music, shared by runs; `tell` hears
     what takes long.
     """
 

@@ -65,9 +65,7 @@ def learn(cell: Cell, folder: Path | None, place: Place) -> Learnt:
         begin_with(place.out / "training" / f"{cell.after}.{cell.seed}", out, recipe)
     budget: dict[str, Any] = {"steps": place.steps} if place.steps else {"minutes": place.minutes}
     clock = time.process_time if place.of_cpu else time.monotonic
-    state = train(
-        recipe, out, data=folder, cache=cache, device=place.device, clock=clock, **budget
-    )
+    state = train(recipe, out, data=folder, cache=cache, device=place.device, clock=clock, **budget)
     model = state.model.cpu()
     last = state.rows[-1] if state.rows else None
     told = {

@@ -71,16 +71,16 @@ def place_for(
             raise InputError(f"a budget of {amount:g} {unit}", "more than nothing")
     kept = folder.expanduser() / "study.json"
     if not budget and kept.is_file():
-        amount, _, unit = str(read_json(kept).get("budget")).partition(" ")
-        budget = {unit: float(amount)}
-    [(unit, length)] = budget.items() or [("minutes", MINUTES)]
+        length, _, unit = str(read_json(kept).get("budget")).partition(" ")
+        budget = {unit: float(length)}
+    [(unit, amount)] = budget.items() or [("minutes", MINUTES)]
     return Place(
         out=folder.expanduser().absolute(),
         data=Path(data).expanduser().absolute() if data else None,
         cache=user_cache_path("soundkin", appauthor=False),
-        minutes=MINUTES if unit == "steps" else float(length),
+        minutes=MINUTES if unit == "steps" else float(amount),
         of_cpu=unit == "CPU-minutes",
-        steps=int(length) if unit == "steps" else None,
+        steps=int(amount) if unit == "steps" else None,
         device=device,
         changes=tuple(changes),
         **({"tell": tell} if tell else {}),
