@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from soundkin.audio.windows import WINDOW_S, active_range
 from soundkin.errors import InputError, SpaceError
 from soundkin.frontend.cepstra import cepstra, deltas, mean_and_deviation
-from soundkin.frontend.log_mel import TILE, Frames, MelSettings, mel_at, mel_windows, n_frames
+from soundkin.frontend.log_mel import TILE, Frames, MelSettings, mel_windows
 from soundkin.shelf import find_space
+from soundkin.space_windows import Gathered, gathered, joined, placed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,23 +87,6 @@ class CepstralHead:
         coefficients = cepstra(mel, self.n_coefficients, self.floor)
         slopes = deltas(coefficients, self.reach * per_hop) * np.float32(per_hop)
         return mean_and_deviation(np.concatenate([coefficients, slopes], axis=2), valid)
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """What a chunk's segments become in one space, before they are embedded.
-
-    Rows count the chunk's segments. Windows full of sound, at `full_rows` (f,), share the frames
-    `mel` (m, bands), of which each takes those at `places` (f, frames). `windows`
-    (w, window_samples) with `valid` (w,) samples: those that stand alone, at `rows` (w,).
-    """
-
-    mel: Floats
-    places: Ints
-    full_rows: Ints
-    windows: Floats
-    valid: Ints
-    rows: Ints
 
 
 @dataclass(frozen=True)
@@ -228,62 +211,16 @@ class Space:
 
         `heard`: as in :meth:`gather_chunk`.
         """
-        heard = {} if heard is None else heard
-        if self.sample_rate not in heard:
-            heard[self.sample_rate] = _resampled(chunk, self.sample_rate)
-        samples = heard[self.sample_rate]
-        starts_s, ends_s = _ranges(chunk, self.window_s)
-        valid = np.rint((ends_s - starts_s) * self.sample_rate).astype(np.int64)
-        valid = np.minimum(np.maximum(valid, 1), self.window_samples)
-        starts = np.rint((starts_s - chunk.origin_s) * self.sample_rate).astype(np.int64)
-        return samples, np.minimum(np.maximum(starts, 0), len(samples) - valid), valid
+        return placed(chunk, self.sample_rate, self.window_samples, {} if heard is None else heard)
 
     def _gather(self, samples: Floats, starts: Ints, valid: Ints) -> Gathered:
         """Share frames where the lattice allows it, copy the other windows."""
-        hop = self.frontend.hop
-        shared = (valid == self.window_samples) & (starts % hop == 0)
-        rows = np.flatnonzero(~shared)
-        windows = np.zeros((len(rows), self.window_samples), np.float32)
-        for window, row in zip(windows, rows, strict=True):
-            window[: valid[row]] = samples[starts[row] : starts[row] + valid[row]]
-        full_rows = np.flatnonzero(shared)
-        mel, places = self._lattice(samples, starts[full_rows] // hop)
-        return Gathered(mel, places, full_rows, windows, valid[rows], rows)
-
-    def _lattice(self, samples: Floats, first: Ints) -> tuple[Floats, Ints]:
-        """Frames (m, bands) that whole windows share, and which of them each takes (k, frames).
-
-        `first` (k,): the frame of the stretch that a window begins at.
-        """
-        count = n_frames(self.window_samples, self.frontend)
-        if not len(first):
-            return np.empty((0, self.frontend.bands), np.float32), np.empty((0, count), np.int64)
-        wanted = np.unique(first[:, None] + np.arange(count))
-        places = np.searchsorted(wanted, first)[:, None] + np.arange(count)
-        with np.errstate(invalid="ignore", over="ignore"):
-            return mel_at(samples, wanted * self.frontend.hop, self.frontend), places
+        return gathered(samples, starts, valid, self.window_samples, self.frontend)
 
     def _embed_parts(self, parts: Sequence[Gathered]) -> Floats:
         """Vectors of all windows that stand alone, then of all that share frames: (n, dim)."""
-        windows, lengths = (
-            np.concatenate([getattr(part, name) for part in parts]) for name in ("windows", "valid")
-        )
-        count = n_frames(self.window_samples, self.frontend)
-        shared = np.concatenate([part.places for part in parts])
-        shared += np.repeat(_starts([len(p.mel) for p in parts]), [len(p.places) for p in parts])[
-            :, None
-        ]
-        valid, per_hop = (np.full(len(shared), value) for value in (count, 1))
-        mel, places = [part.mel for part in parts], shared
         with np.errstate(invalid="ignore", over="ignore"):
-            if len(windows):
-                alone = mel_windows(windows, lengths, self.frontend)
-                own = np.arange(len(windows) * count).reshape(-1, count)
-                mel.insert(0, alone.mel.reshape(own.size, -1))
-                places = np.concatenate([own, shared + own.size])
-                valid = np.concatenate([alone.valid, valid])
-                per_hop = np.concatenate([alone.per_hop, per_hop])
-            flat = np.concatenate(mel)
+            flat, places, valid, per_hop = joined(parts, self.window_samples, self.frontend)
             vectors = np.empty((len(places), self.dim), np.float32)
             for begin in range(0, len(vectors), BATCH):
                 part = slice(begin, begin + BATCH)
@@ -390,52 +327,6 @@ def _cepstral_head(how: dict[str, Any]) -> CepstralHead:
     """The head of `mfcc` from its settings."""
     mean, scale = (np.array(how[key], np.float32) for key in ("mean", "scale"))
     return CepstralHead(how["n_coefficients"], how["reach"], how["floor"], mean, scale)
-
-
-def _resampled(chunk: Chunk, rate_hz: int) -> Floats:
-    """A chunk's samples at the space's rate; not a sample shorter than the sound."""
-    if chunk.rate_hz == rate_hz:
-        return chunk.samples
-    from soundkin.audio.decode import resample  # noqa: PLC0415 - its codecs are slow to import
-
-    samples = resample(chunk.samples, chunk.rate_hz, rate_hz)
-    missing = -(-len(chunk.samples) * rate_hz // chunk.rate_hz) - len(samples)
-    if missing <= 0:
-        return samples
-    return np.concatenate([samples, np.zeros(missing, np.float32)])
-
-
-def _ranges(chunk: Chunk, window_s: float) -> tuple[npt.NDArray[np.float64], ...]:
-    """Where a space with this window looks for each segment: start and end in seconds.
-
-    The segment's own trimmed range; its middle when that is longer than the window; and for a
-    window longer than the grid's, that much sound around the segment's centre, trimmed anew.
-    """
-    starts, ends = chunk.segments.start_s, chunk.segments.end_s
-    if window_s < WINDOW_S:
-        cut = np.maximum(0.0, ends - starts - window_s) / 2
-        return starts + cut, ends - cut
-    if window_s == WINDOW_S:
-        return starts, ends
-    ranges = [_longer(chunk, centre, window_s) for centre in chunk.segments.centre_s]
-    longer = np.array(ranges, np.float64).reshape(-1, 2)
-    return longer[:, 0], longer[:, 1]
-
-
-def _longer(chunk: Chunk, centre_s: float, window_s: float) -> tuple[float, float]:
-    """The trimmed range of a window longer than the grid's."""
-    rate, origin = chunk.rate_hz, chunk.origin_s
-    first = max(0, round((centre_s - window_s / 2 - origin) * rate))
-    last = min(len(chunk.samples), round((centre_s + window_s / 2 - origin) * rate))
-    start, end = active_range(chunk.samples[first:last], rate) or (0, last - first)
-    return origin + (first + start) / rate, origin + (first + end) / rate
-
-
-def _starts(sizes: Sequence[int]) -> Ints:
-    """Where each of some runs begins, one after the other: (len(sizes),)."""
-    ends = np.cumsum(np.array(sizes, np.int64))
-    starts: Ints = ends - sizes
-    return starts
 
 
 def _unit(vectors: Floats) -> Floats:

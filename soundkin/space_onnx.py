@@ -25,7 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from soundkin.errors import SpaceError
-from soundkin.space import BATCH, FORMAT, Gathered, Space
+from soundkin.space import BATCH, FORMAT, Space
+from soundkin.space_windows import Gathered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from soundkin.audio.source import Openable
-    from soundkin.space import Gathered
+    from soundkin.space_windows import Gathered
 
 Samples = npt.NDArray[np.float32]
 At = Callable[[Outcome | None], None]
