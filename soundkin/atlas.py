@@ -170,9 +170,9 @@ def _read(path: Path, _written_at: int, space_id: str) -> Atlas | None:
         )
 
 
-def missing(atlas: Atlas, look: Look) -> int:
-    """Return how many segments have come since the map was made."""
-    return max(int(np.count_nonzero(_drawable(look))) - atlas.total, 0)
+def missing(atlas: Atlas | None, look: Look) -> int:
+    """Return how many segments have come since the map was made; all where there is none."""
+    return max(int(np.count_nonzero(_drawable(look))) - (atlas.total if atlas else 0), 0)
 
 
 def current(library: Library, space: str | None = None) -> Atlas:

@@ -120,9 +120,12 @@ class Spots:
         return containing(self.text, word)
 
     def ranks(self) -> npt.NDArray[np.int64]:
-        """Return each sound's place in the order of file names, then paths; (n_sounds,)."""
+        """Return each sound's place in the order of file names, then paths; (n_sounds,).
+
+        Numbers in names count as numbers: 2 stands before 10.
+        """
         ranks = np.full(len(self.starts) - 1, len(self.starts), np.int64)
-        names = pc.replace_substring_regex(self.text, r"\A.*/", "")
+        names = _numbered(pc.replace_substring_regex(self.text, r"\A.*/", ""))
         keys = pa.table({"name": names, "path": self.text})
         order = pc.sort_indices(keys, [("name", "ascending"), ("path", "ascending")]).to_numpy()
         sounds, first = np.unique(self.sound[order], return_index=True)
@@ -154,6 +157,12 @@ class Spots:
                 _joined([*self.text.chunks, *more.text.chunks], pa.concat_arrays), pa.string()
             ),
         )
+
+
+def _numbered(names: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return names with their numbers in ten digits, for sorting."""
+    padded = pc.replace_substring_regex(names, r"([0-9]+)", r"0000000000\1")
+    return pc.replace_substring_regex(padded, r"0*([0-9]{10})", r"\1")
 
 
 def _joined(pieces: list[_Piece], join: Callable[[list[_Piece]], _Piece]) -> list[_Piece]:

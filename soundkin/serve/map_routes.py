@@ -9,6 +9,7 @@ import numpy as np
 from fastapi import APIRouter, Query, Response
 
 from soundkin import atlas as maps
+from soundkin.errors import NotFound
 from soundkin.serve.models_steer import (
     ClosenessIn,
     ClusterOut,
@@ -41,11 +42,14 @@ def stop_making(serving: State) -> JobState:
 @router.get("/map")
 def the_map(serving: State, space: Space = None) -> MapOut:
     """Return how the map stands: its version, its clusters, how many segments it lacks."""
-    look = serving.library.look(space)
+    try:
+        look = serving.library.look(space)
+    except NotFound:  # an empty library
+        return MapOut(job=serving.map.state, space=space or "")
     space_id = look.view.space_id
     atlas = _held(serving, space_id)
     if atlas is None:
-        return MapOut(job=serving.map.state, space=space_id)
+        return MapOut(job=serving.map.state, space=space_id, missing=maps.missing(None, look))
     low, high = atlas.places.min(axis=0), atlas.places.max(axis=0)
     return MapOut(
         job=serving.map.state,

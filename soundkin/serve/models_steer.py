@@ -199,7 +199,7 @@ class MapOut(Answer):
     """How the making of the map stands, and the map there is; version is empty where there is none.
 
     The axes have no unit. total: segments that there are; sampled: not all of them are drawn. missing:
-    segments that came since and are not on the map yet. bounds: least x, least y, greatest x, greatest y.
+    segments that are not on the map yet. bounds: least x, least y, greatest x, greatest y.
     """
 
     job: JobState

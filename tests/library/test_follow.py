@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -208,3 +209,19 @@ def test_an_array_grows_and_what_it_was_stays() -> None:
         held.append(rooms.plus("a", old, new))
         copies.append(np.concatenate([old, new]))
     assert all(np.array_equal(mine, its) for mine, its in zip(held, copies, strict=True))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.text("ab01 9_", min_size=1, max_size=16), max_size=12))
+def test_numbers_in_names_are_sorted_as_numbers(names: list[str]) -> None:
+    rows = place_rows([0] * len(names)).set_column(
+        2, "display", pa.array([f"{name}.wav" for name in names], pa.string())
+    )
+    ranks = spots_from(rows, np.arange(len(names)), len(names), {"root": b"/nowhere"}).ranks()
+
+    def key(name: str) -> list[tuple[int, int]]:
+        parts = re.findall(r"\d+|\D", f"{name}.wav")
+        return [(ord("0"), int(part)) if part.isdigit() else (ord(part), 0) for part in parts]
+
+    wanted = sorted(names, key=lambda name: (key(name), name))
+    assert [names[i] for i in np.argsort(ranks, kind="stable")] == wanted

@@ -45,6 +45,7 @@ def made(client: httpx.Client) -> dict:
 def test_from_nothing_to_points(client: httpx.Client, own: Library) -> None:
     before = client.get("/api/map").json()
     assert (before["version"], before["points"]) == ("", 0)
+    assert before["missing"] > 0
     assert client.get("/api/map/points").status_code == 404
     about = made(client)
     assert about["job"]["state"] == "finished"

@@ -38,6 +38,7 @@ export function mapText(map: api.MapOut): string {
   const { job } = map;
   if (job.state === "running") return `Making the map: ${job.done} %`;
   if (job.state === "failed") return job.error?.message ?? "The map could not be made.";
+  if (!map.version && !map.missing) return "There is nothing to map yet: index some sounds first.";
   if (!map.version) return `There is no map of ${spaceName(map.space)} yet.`;
   const drawn = map.sampled ? `${countText(map.points)} of ${countOf(map.total, "segment")}: a sample` : countOf(map.points, "segment");
   return `${drawn} · ${spaceName(map.space)}${map.missing ? ` · ${countText(map.missing)} new ones are not on it yet` : ""}`;
@@ -196,7 +197,7 @@ export class MapView {
       const running = map.job.state === "running";
       setText(this.#said, mapText(map));
       this.#said.classList.toggle("count", map.version !== "" && !running && !map.missing && !map.sampled);
-      this.#make.hidden = running || (map.version !== "" && !map.missing);
+      this.#make.hidden = running || !map.missing;
       setText(this.#make, map.version ? "Bring it up to date" : "Make the map");
       this.#tools.hidden = !map.version || !this.#surface.works;
       this.#surface.root.hidden = !map.version;
