@@ -160,35 +160,9 @@ class Spots:
 
 
 def _numbered(names: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return names in which each number has its length before it and no zeros, for sorting."""
-    return pa.chunked_array([_numbered_piece(piece) for piece in names.chunks], pa.string())
-
-
-def _numbered_piece(names: pa.Array) -> pa.Array:
-    """As `_numbered`, byte by byte: a million names take a fifth of a second."""
-    _, where, raw = names.buffers()
-    if not len(names) or raw is None:
-        return names
-    rows = np.frombuffer(where, np.int32)[names.offset : names.offset + len(names) + 1]
-    text = np.frombuffer(raw, np.uint8)[rows[0] : rows[-1]]
-    rows = rows - rows[0]
-    digit = (text >= ord("0")) & (text <= ord("9"))
-    first = digit.copy()  # of a number
-    first[1:] &= ~digit[:-1]
-    begins = rows[:-1][rows[:-1] < len(text)]
-    first[begins] = digit[begins]
-    number = np.cumsum(first) - 1
-    counted = np.cumsum(digit & (text != ord("0")))
-    before = (counted - (digit & (text != ord("0"))))[first]
-    kept = np.ones(len(text), bool)
-    kept[digit] = counted[digit] > before[number[digit]]
-    length = np.bincount(number[digit & kept], minlength=len(before))
-    ends = np.cumsum(kept.astype(np.int32) + first, dtype=np.int32)
-    out = np.empty(ends[-1] if len(ends) else 0, np.uint8)
-    out[ends[kept] - 1] = text[kept]
-    out[ends[first] - 1 - kept[first]] = ord("0") + np.minimum(length, 9)
-    starts = np.concatenate([np.zeros(1, np.int32), ends])[rows]
-    return pa.StringArray.from_buffers(len(names), pa.py_buffer(starts), pa.py_buffer(out))
+    """Return names with their numbers in ten digits, for sorting."""
+    padded = pc.replace_substring_regex(names, r"([0-9]+)", r"0000000000\1")
+    return pc.replace_substring_regex(padded, r"0*([0-9]{10})", r"\1")
 
 
 def _joined(pieces: list[_Piece], join: Callable[[list[_Piece]], _Piece]) -> list[_Piece]:
