@@ -69,9 +69,10 @@ def readiness(serving: Serving) -> str:
 
 
 def warm_up(library: Library) -> None:
-    """Read the library before the first question comes; what is wrong is told when it does."""
+    """Read the library and sort its names before the first question; what is wrong is told then."""
     try:
         library.look()
+        library.sounds(limit=1)
     except SoundkinError as error:
         log.warning("the library is not open yet: %s", error)
 
