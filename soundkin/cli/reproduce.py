@@ -38,7 +38,10 @@ def reproduce(
     steps: Annotated[
         int | None, typer.Option("--steps", help="Budget of a cell in steps instead.")
     ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", help="Trainings of a setting.")] = 3,
+    seeds: Annotated[
+        int, typer.Option("--seeds", help="Trainings of each setting of the main comparison.")
+    ] = 3,
+    others: Annotated[int, typer.Option("--others", help="Trainings of each other setting.")] = 1,
     only: Annotated[
         list[str] | None,
         typer.Option("--only", help="A setting, or one with its seed (pitch.0); repeatable."),
@@ -73,21 +76,23 @@ def reproduce(
         minutes=minutes,
         cpu_minutes=cpu_minutes,
         steps=steps,
+        seeds=seeds,
+        others=others,
         device=device,
         changes=changes or [],
         tell=say,
     )
     if show:
-        _show(name, *listed(name, place, seeds=seeds, only=only or []), as_json=as_json)
+        _show(name, *listed(name, place, only=only or []), as_json=as_json)
         return
 
     def on_cell(cell: str, state: State) -> None:
         say(f"{cell}: {len(state.done)} done, {len(state.todo)} to do, {_time(state.left_s)} left")
 
     try:
-        page = run(name, place, seeds=seeds, only=only or [], on_cell=on_cell)
+        page = run(name, place, only=only or [], on_cell=on_cell)
     except KeyboardInterrupt:
-        page = write_page(name, place, seeds=seeds)
+        page = write_page(name, place)
         say(f"Stopped; the same command goes on. What is done: {page}")
         raise typer.Exit(130) from None
     if as_json:

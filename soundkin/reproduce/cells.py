@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Version of the files of a run."""
-MINUTES, SEEDS = 5.0, 3
-"""Budget of a cell and seeds of a setting where nothing else is asked."""
+MINUTES, SEEDS, OTHERS = 5.0, 3, 1
+"""Budget of a cell, seeds of a main setting and of any other where nothing else is asked."""
 
 Result = dict[str, Any]
 
@@ -65,7 +65,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run stands and what it may use: folders, budget of a cell, device, changes to all.
+    """Where a run stands and what it may use: folders, budgets, device, changes to all cells.
+
+    `seeds`: trainings of the settings of a study's main comparison; `others`: of all others.
 
     The budget: `minutes` of the clock, or with `of_cpu` minutes of a core at work; or `steps`.
     `data`: the folder of labelled sets; `cache`: the folder for music, shared by runs; `tell` hears
@@ -78,6 +80,8 @@ class Place:
     minutes: float = MINUTES
     of_cpu: bool = False
     steps: int | None = None
+    seeds: int = SEEDS
+    others: int = OTHERS
     device: str = "cpu"
     changes: tuple[str, ...] = ()
     tell: Callable[[str], None] = field(default=lambda _: None)
@@ -108,8 +112,13 @@ class Study(Protocol):
         """What the study asks."""
         ...
 
+    @property
+    def MAIN(self) -> Sequence[str]:  # noqa: N802 - as above
+        """The settings that its main comparison is of."""
+        ...
+
     def cells(self, seeds: int) -> list[Cell]:
-        """All cells, in the order in which they are run."""
+        """So many seeds of all settings, in the order in which they are run."""
         ...
 
     def sound(self, cell: Cell, place: Place) -> Path | None:
@@ -139,7 +148,6 @@ def run_cells(
     name: str,
     place: Place,
     *,
-    seeds: int = SEEDS,
     only: Sequence[str] = (),
     on_cell: Callable[[str, State], None] | None = None,
 ) -> State:
@@ -149,7 +157,7 @@ def run_cells(
     each before it starts. Raises InputError for an unknown cell, and for a folder that holds cells
     of another study or budget.
     """
-    cells = chosen(study.cells(seeds), only)
+    cells = chosen(planned(study.cells, study.MAIN, place), only)
     claim(name, place)
     for cell in cells:
         if cell_file(place, cell).is_file():
@@ -157,7 +165,7 @@ def run_cells(
         if on_cell is not None:
             on_cell(cell.name, state_of(cells, place))
         _run(study, name, cell, place)
-    needed = {f"{cell.after}.{cell.seed}" for cell in study.cells(seeds) if cell.after}
+    needed = {f"{cell.after}.{cell.seed}" for cell in study.cells(place.seeds) if cell.after}
     for cell in cells:
         if cell.name not in needed:
             (training_folder(place, cell.name) / "checkpoint.pt").unlink(missing_ok=True)
@@ -181,6 +189,24 @@ def _run(study: Study, name: str, cell: Cell, place: Place) -> None:
         "answers": answers,
     }
     write_json(cell_file(place, cell), result)
+
+
+def planned(cells: Callable[[int], list[Cell]], main: Sequence[str], place: Place) -> list[Cell]:
+    """The cells of a study: as many seeds of its main settings, and of others, as the place says.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> place = Place(Path(), None, Path(), seeds=2)
+    >>> both = lambda seeds: [Cell(name, seed) for seed in range(seeds) for name in ("a", "b")]
+    >>> [cell.name for cell in planned(both, ["a"], place)]
+    ['a.0', 'b.0', 'a.1']
+    """
+    return [
+        cell
+        for cell in cells(max(place.seeds, place.others))
+        if cell.seed < (place.seeds if cell.setting in main else place.others)
+    ]
 
 
 def chosen(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:

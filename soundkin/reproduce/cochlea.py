@@ -21,7 +21,7 @@ from soundkin.objective.triplet import semi_hard_negatives
 from soundkin.recipe.assemble import PairModel
 from soundkin.recipe.sounds import open_sounds
 from soundkin.recipe.views import folder_views
-from soundkin.reproduce.cells import Cell, plain
+from soundkin.reproduce.cells import Cell, plain, planned
 from soundkin.reproduce.judge import BASELINES, space_of, task_answers
 from soundkin.reproduce.page import (
     Page,
@@ -63,6 +63,8 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "random-negatives": ("objective.mining=false",),
     **{f"only-{kind}": tuple(off for other, off in OFF.items() if other != kind) for kind in OFF},
 }
+MAIN = ("all", "log-mel-frames", "random-negatives", "random-weights")
+"""Settings of the main comparison."""
 TASKS = {"esc10": ["label:fold"], "sonicpi": ["label"], "mridangam": ["stroke"]}
 PAIRS_SEEN = 512
 """Pairs whose distances are drawn."""
@@ -151,7 +153,7 @@ def page(results: Sequence[Result], place: Place) -> Page:
     """All settings, what each part changes, distances and classes as pictures."""
     done = by_setting(results)
     tasks = list(dict.fromkeys(t for r in results for t in r["answers"]["tasks"]))
-    text = opening(TITLE, results, len(cells(3)), place)
+    text = opening(TITLE, results, len(planned(cells, MAIN, place)), place)
     hours = next((r["training"]["hours"] for r in results if "hours" in r["training"]), 0.0)
     text += [SCALE.format(hours=hours, small=SMALL[0], pairs=median_pairs(results)), ""]
     for name in ("linear", "mAP", "1-NN"):

@@ -27,7 +27,7 @@ from soundkin.evaluate.real import (
     spectral_measures,
 )
 from soundkin.evaluate.subjects import log_mel_statistics
-from soundkin.reproduce.cells import Cell, plain
+from soundkin.reproduce.cells import Cell, plain, planned
 from soundkin.reproduce.judge import BASELINES, space_of, task_answers
 from soundkin.reproduce.page import (
     Page,
@@ -70,7 +70,9 @@ AUGMENTED = (
 REAL = {"real-augmented": AUGMENTED, "real-jittered": ("deform.nearby_s=5.0",)}
 SYNTHETIC = {patch: f"sounds-{patch}" for patch in PATCHES}
 """Settings that only listen: to a patch."""
-MAIN = "esc10"
+MAIN = ("voice-0.25", *REAL, "random-weights", *SYNTHETIC.values())
+"""Settings of the main comparison."""
+PROBED = "esc10"
 """The set that the probe of causal uncertainty learns, in place of ESC-50."""
 TASKS = {"esc10": ["label:fold"], "sonicpi": ["label"], "mridangam": ["stroke"]}
 PUBLIC = ("ESC-50", "UrbanSound8K", "VIVAE", "CREMA-D", "FSD50K", "VocalImitation", "LibriCount")
@@ -131,7 +133,7 @@ def judged(place: Place) -> list[Clips]:
             found.append(with_tasks(clips, TASKS[name]))
         elif name in PUBLIC or name.lower().startswith("nsynth"):
             found.append(clips)
-    return found or list(sets_in(place, [MAIN]).values())
+    return found or list(sets_in(place, [PROBED]).values())
 
 
 def measure(cell: Cell, learnt: Learnt, place: Place) -> Result:
@@ -151,7 +153,7 @@ def measure(cell: Cell, learnt: Learnt, place: Place) -> Result:
 def compare(cell: Cell, place: Place) -> Result:
     """Sounds of a patch beside real ones: measures, Frechet distance, causal uncertainty."""
     patch = next(name for name, setting in SYNTHETIC.items() if setting == cell.setting)
-    clips = next((one for one in judged(place) if one.name == MAIN), judged(place)[0])
+    clips = next((one for one in judged(place) if one.name == PROBED), judged(place)[0])
     listener = log_mel_statistics()
     rate_hz = listener.sample_rate
     made = drawn(patch, cell.seed, rate_hz=rate_hz, n=N_SOUNDS)
@@ -222,7 +224,7 @@ def page(results: Sequence[Result], place: Place) -> Page:
     heard = by_setting([r for r in results if "measures" in r["answers"]])
     names = list(dict.fromkeys(t for r in results for t in r["answers"].get("tasks", {})))
     whole, aside = ([t for t in names if t.endswith(", aside") is side] for side in (False, True))
-    text = opening(TITLE, results, len(cells(3)), place)
+    text = opening(TITLE, results, len(planned(cells, MAIN, place)), place)
     text += [
         SCALE.format(recipe=RECIPE, share=share_of(median_pairs(results), PUBLISHED_PAIRS)),
         "",

@@ -18,7 +18,7 @@ from soundkin.evaluate.draw import lines
 from soundkin.evaluate.intervals import Interval, over_seeds, seeds_difference
 from soundkin.evaluate.locality import neighbour_shares
 from soundkin.evaluate.probe import group_folds, linear_probe
-from soundkin.reproduce.cells import Cell, plain
+from soundkin.reproduce.cells import Cell, plain, planned
 from soundkin.reproduce.judge import BASELINES, crops_of, space_of
 from soundkin.reproduce.page import (
     Page,
@@ -54,6 +54,8 @@ VARIANTS = {
     "both": ("music-pitch", ("deform.stretch=[0.7, 1.4]",)),
     "equaliser": ("music-equaliser", ()),
 }
+MAIN = (*VARIANTS, "random-weights")
+"""Settings of the main comparison."""
 SCALE = (
     "McCallum et al. 2024 (arXiv 2401.08889), on the recipe `music` with convnet in place of MULE. "
     "The paper's data, batch, ranges and figures are not known to us, only what it concludes; MULE "
@@ -152,7 +154,7 @@ def _local(results: list[Result], name: str) -> tuple[Any, Any]:
 def page(results: Sequence[Result], place: Place) -> Page:
     """Probe, neighbourhoods, what the augmentations did, and the curves."""
     done = by_setting(results)
-    text = opening(TITLE, results, len(cells(3)), place)
+    text = opening(TITLE, results, len(planned(cells, MAIN, place)), place)
     text += [
         SCALE.format(tracks=TRACKS),
         "",

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, cast
 from soundkin.errors import InputError
 from soundkin.reproduce.cells import (
     MINUTES,
+    OTHERS,
     SEEDS,
     Place,
     chosen,
+    planned,
     read_json,
     results,
     run_cells,
@@ -48,6 +50,8 @@ def place_for(
     minutes: float | None = None,
     cpu_minutes: float | None = None,
     steps: int | None = None,
+    seeds: int = SEEDS,
+    others: int = OTHERS,
     device: str = "cpu",
     changes: Sequence[str] = (),
     tell: Callable[[str], None] | None = None,
@@ -56,7 +60,8 @@ def place_for(
 
     `out`: default the user's data folder; `data`: the folder of labelled sets; `minutes`,
     `cpu_minutes` (of a core at work, whatever else the machine does) or `steps`: default what the
-    folder's cells have, else 5 minutes. Raises InputError for a budget that is none.
+    folder's cells have, else 5 minutes; `seeds` of the main settings, `others` of all others.
+    Raises InputError for a budget that is none and for no seeds.
     """
     from platformdirs import user_cache_path, user_data_path  # noqa: PLC0415 - only here
 
@@ -69,6 +74,9 @@ def place_for(
     for unit, amount in budget.items():
         if not amount > 0:
             raise InputError(f"a budget of {amount:g} {unit}", "more than nothing")
+    for number in (seeds, others):
+        if number < 1:
+            raise InputError(f"{number} seeds", "one and more")
     kept = folder.expanduser() / "study.json"
     if not budget and kept.is_file():
         length, _, unit = str(read_json(kept).get("budget")).partition(" ")
@@ -81,6 +89,8 @@ def place_for(
         minutes=MINUTES if unit == "steps" else float(amount),
         of_cpu=unit == "CPU-minutes",
         steps=int(amount) if unit == "steps" else None,
+        seeds=seeds,
+        others=others,
         device=device,
         changes=tuple(changes),
         **({"tell": tell} if tell else {}),
@@ -91,7 +101,6 @@ def reproduce(
     name: str,
     place: Place,
     *,
-    seeds: int = SEEDS,
     only: Sequence[str] = (),
     on_cell: Callable[[str, State], None] | None = None,
 ) -> Path:
@@ -101,23 +110,21 @@ def reproduce(
     and does not find.
     """
     study = study_named(name)
-    if seeds < 1:
-        raise InputError(f"{seeds} seeds", "one and more")
 
     def tell(cell: str, state: State) -> None:
         if state.done:
-            write_page(name, place, seeds=seeds)
+            write_page(name, place)
         if on_cell is not None:
             on_cell(cell, state)
 
-    run_cells(study, name, place, seeds=seeds, only=only, on_cell=tell)
-    return write_page(name, place, seeds=seeds)
+    run_cells(study, name, place, only=only, on_cell=tell)
+    return write_page(name, place)
 
 
-def write_page(name: str, place: Place, *, seeds: int = SEEDS) -> Path:
+def write_page(name: str, place: Place) -> Path:
     """The page of whatever cells are done: table.md and its pictures beside it; its path."""
     study = study_named(name)
-    page = study.page(results(study.cells(seeds), place), place)
+    page = study.page(results(planned(study.cells, study.MAIN, place), place), place)
     place.out.mkdir(parents=True, exist_ok=True)
     for file, svg in page.pictures.items():
         (place.out / file).write_text(svg, encoding="utf-8")
@@ -127,9 +134,10 @@ def write_page(name: str, place: Place, *, seeds: int = SEEDS) -> Path:
 
 
 def listed(
-    name: str, place: Place, *, seeds: int = SEEDS, only: Sequence[str] = ()
+    name: str, place: Place, *, only: Sequence[str] = ()
 ) -> tuple[list[tuple[str, bool]], float]:
     """Every cell and whether it is done, and the seconds that the others will take."""
-    cells = chosen(study_named(name).cells(seeds), only)
+    study = study_named(name)
+    cells = chosen(planned(study.cells, study.MAIN, place), only)
     state = state_of(cells, place)
     return [(cell.name, cell.name in state.done) for cell in cells], state.left_s

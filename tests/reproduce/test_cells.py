@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -32,14 +33,15 @@ def made_study(log, broken=()):
         return [*plain, *(Cell("tuned", seed, "toy", after="plain") for seed in range(seeds))]
 
     return SimpleNamespace(
-        TITLE="A toy", cells=all_cells, sound=lambda cell, place: None, measure=measure,
+        TITLE="A toy", MAIN=("plain", "tuned"), cells=all_cells, measure=measure,
+        sound=lambda cell, place: None,
         page=lambda results, place: Page(f"{len(results)} cells\n", {"a.svg": "<svg/>"}),
     )  # fmt: skip
 
 
 @pytest.fixture
 def place(tmp_path):
-    return Place(out=tmp_path / "out", data=None, cache=tmp_path / "cache", minutes=1.0)
+    return Place(out=tmp_path / "out", data=None, cache=tmp_path / "cache", minutes=1.0, seeds=2)
 
 
 @pytest.fixture
@@ -60,12 +62,12 @@ def log(monkeypatch):
 
 def test_a_killed_run_goes_on_and_what_is_done_stays(place, log):
     with pytest.raises(KeyboardInterrupt):
-        run_cells(made_study(log, broken=["tuned.0"]), "toy", place, seeds=2)
+        run_cells(made_study(log, broken=["tuned.0"]), "toy", place)
     assert log == ["plain.0", "plain.1", "tuned.0"]
     found = sorted(path.name for path in (place.out / "cells").iterdir())
     assert found == ["plain.0.json", "plain.1.json"]
     before = {path: path.stat().st_mtime_ns for path in (place.out / "cells").iterdir()}
-    state = run_cells(made_study(log), "toy", place, seeds=2)
+    state = run_cells(made_study(log), "toy", place)
     assert log[3:] == ["tuned.0", "tuned.1"]
     assert (len(state.done), state.todo, state.left_s) == (4, (), 0)
     assert all(path.stat().st_mtime_ns == then for path, then in before.items())
@@ -80,7 +82,7 @@ def test_a_killed_run_goes_on_and_what_is_done_stays(place, log):
 def test_only_some_cells_and_what_they_begin_with(place, log):
     study = made_study(log)
     heard = []
-    run_cells(study, "toy", place, seeds=2, only=["tuned.1"], on_cell=lambda *x: heard.append(x))
+    run_cells(study, "toy", place, only=["tuned.1"], on_cell=lambda *x: heard.append(x))
     assert log == ["plain.1", "tuned.1"]
     assert [name for name, _ in heard] == log
     assert heard[0][1].left_s == 120  # two cells of a minute
@@ -91,7 +93,7 @@ def test_only_some_cells_and_what_they_begin_with(place, log):
 
 
 def test_a_folder_has_one_budget_and_one_study(place, log):
-    run_cells(made_study(log), "toy", place, seeds=1)
+    run_cells(made_study(log), "toy", replace(place, seeds=1))
     longer = Place(out=place.out, data=None, cache=place.cache, minutes=5.0)
     message = r"holds cells with budget '1 minutes', not '5 minutes'; .*; choose another --out"
     with pytest.raises(InputError, match=message):
@@ -106,15 +108,25 @@ def test_a_folder_has_one_budget_and_one_study(place, log):
 def test_the_page_is_made_of_what_is_done(place, log, monkeypatch):
     monkeypatch.setattr(run, "study_named", lambda name: made_study(log, broken=["tuned.0"]))
     with pytest.raises(KeyboardInterrupt):
-        run.reproduce("toy", place, seeds=2)
+        run.reproduce("toy", place)
     assert (place.out / "table.md").read_text() == "2 cells\n"
-    rows, left_s = run.listed("toy", place, seeds=2)
+    rows, left_s = run.listed("toy", place)
     assert rows == [("plain.0", True), ("plain.1", True), ("tuned.0", False), ("tuned.1", False)]
     assert left_s >= 0
     monkeypatch.setattr(run, "study_named", lambda name: made_study(log))
-    assert run.reproduce("toy", place, seeds=2).read_text() == "4 cells\n"
+    assert run.reproduce("toy", place).read_text() == "4 cells\n"
     with pytest.raises(InputError, match="0 seeds"):
-        run.reproduce("toy", place, seeds=0)
+        run.place_for("locality", seeds=0)
+
+
+def test_what_is_not_the_main_comparison_has_fewer_seeds(tmp_path, log):
+    study = made_study(log)
+    study.MAIN = ("plain",)
+    place = Place(out=tmp_path / "out", data=None, cache=tmp_path, minutes=1.0, seeds=3)
+    run_cells(study, "toy", place)
+    assert log == ["plain.0", "plain.1", "plain.2", "tuned.0"]
+    run_cells(study, "toy", replace(place, others=2))
+    assert log[4:] == ["tuned.1"]
 
 
 def test_budgets_are_kept_by_the_folder(tmp_path):
@@ -136,7 +148,7 @@ def test_budgets_are_kept_by_the_folder(tmp_path):
 
 
 def test_cells_answers_become_intervals(place, log):
-    run_cells(made_study(log), "toy", place, seeds=2)
+    run_cells(made_study(log), "toy", place)
     done = page.by_setting(cells.results(made_study(log).cells(2), place))
     found = page.measured(done["plain"], "toy", "linear")
     assert found.value == pytest.approx((0.5 + 1 + 1.5 + 1) / 4)

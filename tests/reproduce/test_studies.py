@@ -76,13 +76,13 @@ def small(monkeypatch):
 
 def place_of(name, data, cache, out, steps=1):
     changes = (*SMALL, *TINY.get(name, ()))
-    return Place(out=out, data=data, cache=cache, steps=steps, changes=changes)
+    return Place(out=out, data=data, cache=cache, steps=steps, seeds=1, changes=changes)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_study_runs_goes_on_and_gives_a_page(name, data, cache, small, tmp_path, monkeypatch):
     place = place_of(name, data, cache, tmp_path / "out")
-    page = reproduce(name, place, seeds=1, only=SOME[name])
+    page = reproduce(name, place, only=SOME[name])
     text = page.read_text()
     for said in [*SAID[name], "cells are done", "mfcc", "95 % intervals", "1 steps"]:
         assert said in text, said
@@ -97,7 +97,7 @@ def test_a_study_runs_goes_on_and_gives_a_page(name, data, cache, small, tmp_pat
     assert len(rows) > 5
     # nothing is left to do: nothing is trained, and the page is the same
     monkeypatch.setattr("soundkin.reproduce.cells.learn", None)
-    assert reproduce(name, place, seeds=1, only=SOME[name]).read_text() == text
+    assert reproduce(name, place, only=SOME[name]).read_text() == text
     done = results(study_named(name).cells(1), place)
     assert {f"{r['cell']['setting']}" for r in done} >= {SOME[name][0]}
     trained = [r for r in done if r["training"].get("steps")]
@@ -164,7 +164,7 @@ def test_without_a_renderer_one_sentence_says_what_to_install(tmp_path, monkeypa
     monkeypatch.setattr(play.shutil, "which", lambda _: None)
     place = place_of("locality", None, tmp_path / "cache", tmp_path / "out")
     with pytest.raises(NotFound, match=r"install the Debian packages fluidsynth and fluid-sound"):
-        reproduce("locality", place, seeds=1, only=["none"])
+        reproduce("locality", place, only=["none"])
 
 
 def test_the_command_lists_and_refuses(data, tmp_path, capsys):
@@ -200,7 +200,7 @@ def test_twenty_steps_of_a_cell_end_in_a_space_that_is_judged(
     setting = {"doppelganger": "voice-0.25", "locality": "both", "autodecompose": "in-domain",
                "cochlea": "all"}[name]  # fmt: skip
     place = place_of(name, data, cache, tmp_path / "out", steps=20)
-    reproduce(name, place, seeds=1, only=[setting])
+    reproduce(name, place, only=[setting])
     [result] = results(study_named(name).cells(1), place)
     assert result["training"]["steps"] == 20
     files = sorted((place.out / "spaces" / f"{setting}.0").glob("*.json"))
