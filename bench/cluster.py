@@ -29,7 +29,7 @@ import numpy as np
 from index_plot import chart
 from ingest import long_files, one_shots
 from results import machine, table, write_section
-from scale import put_library
+from scale_library import put_library
 from search import PER_SOUND, build, clustered, near
 
 from soundkin import Library, load_space

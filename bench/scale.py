@@ -18,121 +18,103 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-from index_data import truth
 from lancedb.index import IvfRq
 from results import machine, table, write_section
+from scale_library import K, SPACE, commit, cpu_s, put_library, queries, write
 from scale_plan import DIM, DOC, PER_SOUND, PROBES, REFINED, into_doc, read_back, shown
 
 from soundkin.bucket import Address
 from soundkin.bucket.client import Bucket
 from soundkin.library.catalogue import Catalogue
 from soundkin.library.counts import bytes_below
-from soundkin.library.ingest import COMMITS_A_TIDY
-from soundkin.library.rows import write_sounds
-from soundkin.library.store import FRAGMENTS, SCHEMAS, Store
-from soundkin.library.workers import Heard
+from soundkin.library.store import Store
 
-SPACE = "bench-00000000"
-BATCH = 50_000
-K, N_QUERIES = 10, 200
 RQ_UP_TO = 10**5
+EFFORTS = ((10, 100), (20, 200), (32, 400), (64, 800), (128, 1600))
+"""Lists opened and rows measured again by queries of the store's index, until enough is found."""
 
 
-def parts(n: int) -> Iterator[np.ndarray]:
-    """Unit vectors, some at a time: n / 100 Gaussians, spread 0.8 times that of their centres."""
-    rng = np.random.default_rng(0)
-    centres = rng.standard_normal((n // 100, DIM), dtype=np.float32)
-    for low in range(0, n, BATCH):
-        yield near(centres, min(BATCH, n - low), rng)
+class Costs(NamedTuple):
+    """One library: bytes of its tables a row, and bytes and microseconds a segment."""
+
+    n: int
+    sound: float
+    place: float
+    segment: float
+    vector: float
+    write_us: float
+    open_us: float
+    memory: float
+    in_store_us: float
+    in_store: float
+
+    def row(self) -> list[object]:
+        tables = [f"{size:,.0f}" for size in self[1:5]]
+        opening = [f"{self.open_us:.1f}", f"{self.memory:.0f}"]
+        opening += [f"{self.in_store_us:.1f}", f"{self.in_store:.0f}"]
+        return [f"{self.n:,}", *tables, f"{self.write_us:.1f}", *opening]
 
 
-def queries(n: int) -> np.ndarray:
-    """More vectors of the same mixture (N_QUERIES, DIM)."""
-    centres = np.random.default_rng(0).standard_normal((n // 100, DIM), dtype=np.float32)
-    return near(centres, N_QUERIES, np.random.default_rng(1))
+class Asked(NamedTuple):
+    """One of the store's own indexes asked with one effort; its costs a vector."""
+
+    n: int
+    kind: str
+    build_us: float
+    size: float
+    probes: int
+    refined: int
+    recall: float
+    p50_ms: float
+
+    def row(self) -> list[object]:
+        costs = [f"{self.build_us:.0f}", f"{self.size:.1f}", f"{self.probes} / {self.refined}"]
+        return [f"{self.n:,}", self.kind, *costs, f"{self.recall:.3f}", f"{self.p50_ms:.1f}"]
 
 
-def near(centres: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Unit vectors around some of the centres."""
-    X = centres[rng.integers(0, len(centres), n)]
-    X += np.float32(0.8) * rng.standard_normal(X.shape, dtype=np.float32)
-    X /= np.linalg.norm(X, axis=1, keepdims=True)
-    return X
+class Counted(NamedTuple):
+    """Requests and bytes of one thing done in a bucket."""
+
+    what: str
+    reads: int
+    lists: int
+    writes: int
+    read: int
+    written: int
+
+    @property
+    def requests(self) -> int:
+        return self.reads + self.lists + self.writes
+
+    def row(self) -> list[object]:
+        kilobytes = [f"{self.read / 1e3:,.0f}", f"{self.written / 1e3:,.0f}"]
+        return [self.what, self.reads, self.lists, self.writes, *kilobytes]
 
 
-def write(store: Store, n: int, Q: np.ndarray) -> tuple[float, np.ndarray]:
-    """Write a library of n segments; processor time, and the distances (len(Q), K) to the true nearest."""
-    row = {"root_id": "bench", "path": b"/bench", "label": "bench", "added_at": None}
-    store.upsert("roots", pa.Table.from_pylist([row], schema=SCHEMAS["roots"]))
-    true = np.full((len(Q), K), np.inf, np.float32)
-    taken_s, low = 0.0, 0
-    for number, X in enumerate(parts(n), 1):
-        true = np.sort(np.concatenate([true, truth(X, Q)], axis=1), axis=1)[:, :K]
-        begun = cpu_s()
-        commit(store, X, low // PER_SOUND, number)
-        if number % COMMITS_A_TIDY == 0:
-            store.compact(fragments=FRAGMENTS)
-        taken_s, low = taken_s + cpu_s() - begun, low + len(X)
-    begun = cpu_s()
-    store.compact(fragments=FRAGMENTS)
-    return taken_s + cpu_s() - begun, true
-
-
-def commit(store: Store, X: np.ndarray, first: int, number: int) -> None:
-    """Commit some sounds with a place each."""
-    rng = np.random.default_rng(first)
-    peaks = rng.integers(-128, 127, (len(X) // PER_SOUND, 800, 2), np.int8)  # none like another
-    seq = np.arange(PER_SOUND, dtype=np.int32)
-    sounds, places = [], []
-    for i in range(len(X) // PER_SOUND):
-        name = f"{(first + i) * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128:032x}"
-        sounds.append(
-            Heard(
-                sample_hash=name,
-                duration_s=6.0,
-                rate_hz=44_100,
-                channels=1,
-                format="WAV",
-                subtype="PCM_16",
-                peak_db=float(rng.normal()),
-                peaks=peaks[i],
-                seq=seq,
-                start_s=seq * 0.5,
-                end_s=seq * 0.5 + 1.0,
-                centre_s=seq * 0.5 + 0.5,
-                energy_db=rng.normal(size=PER_SOUND).astype(np.float32),
-                n_silent=0,
-                vectors={SPACE: X[i * PER_SOUND : (i + 1) * PER_SOUND]},
-            )
-        )
-        shown = f"pack {(first + i) % 97}/a sound with a name {first + i}.wav"
-        places.append(
-            {
-                "root_id": "bench",
-                "path": shown.encode(),
-                "display": shown,
-                "byte_hash": name,
-                "size": 500_000 + i,
-                "mtime_ns": 1_700_000_000_000_000_000 + i,
-                "sound_id": name,
-                "state": "present",
-            }
-        )
-    rows = pa.Table.from_pylist(places, schema=SCHEMAS["locations"])
-    write_sounds(store, sounds, number, before_marker=lambda: store.append("locations", rows))
+def measure(home: Path, n: int) -> tuple[Costs, list[Asked], Store]:
+    """Write and measure one library and the store's own indexes of it."""
+    Q = queries(n)
+    store = Store.open(home / f"library-{n}")
+    written_s, true = write(store, n, Q)
+    sizes = of_tables(store, n)
+    seconds, taken = of_opening(store.path, "1TB")
+    in_store_s, in_store = of_opening(store.path, "1MB")
+    opening = [1e6 * seconds / n, taken / n, 1e6 * in_store_s / n, in_store / n]
+    kinds = ("IVF_RQ", "IVF_PQ") if n <= RQ_UP_TO else ("IVF_PQ",)
+    indexes = [one for kind in kinds for one in own_index(store, n, Q, true, kind)]
+    return Costs(n, *sizes.values(), 1e6 * written_s / n, *opening), indexes, store
 
 
 def of_tables(store: Store, n: int) -> dict[str, float]:
@@ -172,40 +154,42 @@ def of_opening(path: Path, memory: str) -> tuple[float, float]:
     return seconds, taken
 
 
-def own_index(
-    store: Store, n: int, Q: np.ndarray, true: np.ndarray, kind: str
-) -> list[list[object]]:
-    """Build one of the store's own indexes; rows of what it costs and finds at some efforts."""
-    vectors = store.table(f"vectors_{SPACE}")
+def own_index(store: Store, n: int, Q: np.ndarray, true: np.ndarray, kind: str) -> list[Asked]:
+    """Build one of the store's own indexes; what it costs, and finds at some efforts."""
     folder = store.path / "tables" / f"vectors_{SPACE}.lance"
     before, begun = bytes_below(folder), cpu_s()
     n_lists = round(n**0.5)
     if kind == "IVF_PQ":  # as the library builds it
         store.index_vectors(f"vectors_{SPACE}", n_lists=n_lists, n_codes=DIM // 8)
-        vectors = store.table(f"vectors_{SPACE}")
     else:
         how = IvfRq(distance_type="cosine", num_partitions=n_lists)
-        vectors.create_index("vector", config=how)
-    built_s, size = cpu_s() - begun, bytes_below(folder) - before
-    rows: list[list[object]] = []
-    for probes, refined in ((10, 100), (20, 200), (32, 400), (64, 800), (128, 1600)):
-        asked(vectors, Q[0], probes, refined)
-        hits, times = 0, []
-        for q, line in zip(Q, true, strict=True):
-            begun = time.perf_counter()
-            found = asked(vectors, q, probes, refined)
-            times.append(time.perf_counter() - begun)
-            hits += int((1 - found @ q <= line[-1] + 1e-5).sum())
-        reached = hits / true.size
-        costs = [f"{1e6 * built_s / n:.0f}", f"{size / n:.1f}"]
-        found_out = [f"{reached:.3f}", f"{1000 * np.median(times):.1f}"]
-        rows.append([f"{n:,}", kind, *costs, f"{probes} / {refined}", *found_out])
+        store.table(f"vectors_{SPACE}").create_index("vector", config=how)
+    build_us, size = 1e6 * (cpu_s() - begun) / n, (bytes_below(folder) - before) / n
+    vectors = store.table(f"vectors_{SPACE}")
+    tried: list[Asked] = []
+    for probes, refined in EFFORTS:
+        reached, p50_ms = recall_and_time(vectors, Q, true, probes, refined)
+        tried.append(Asked(n, kind, build_us, size, probes, refined, reached, p50_ms))
         if reached >= 0.97:
             break
-    return rows
+    return tried
 
 
-def asked(vectors: object, q: np.ndarray, probes: int, refined: int) -> np.ndarray:
+def recall_and_time(
+    vectors: object, Q: np.ndarray, true: np.ndarray, probes: int, refined: int
+) -> tuple[float, float]:
+    """Recall@10 and the median in milliseconds of queries with one effort."""
+    nearest(vectors, Q[0], probes, refined)
+    hits, times = 0, []
+    for q, line in zip(Q, true, strict=True):
+        begun = time.perf_counter()
+        found = nearest(vectors, q, probes, refined)
+        times.append(time.perf_counter() - begun)
+        hits += int((1 - found @ q <= line[-1] + 1e-5).sum())
+    return hits / true.size, 1000 * float(np.median(times))
+
+
+def nearest(vectors: object, q: np.ndarray, probes: int, refined: int) -> np.ndarray:
     """Vectors (K, DIM) of the nearest by the store's own index."""
     query = vectors.search(q, vector_column_name="vector").distance_type("cosine").limit(K)  # type: ignore[attr-defined]
     found = query.nprobes(probes).refine_factor(refined // K).select(["vector", "_distance"])
@@ -213,183 +197,129 @@ def asked(vectors: object, q: np.ndarray, probes: int, refined: int) -> np.ndarr
     return X / np.linalg.norm(X, axis=1, keepdims=True)
 
 
-def cpu_s() -> float:
-    """Processor time of this process, all its threads."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def put_library(here: Path, bucket: Bucket) -> None:
-    """Copy a library's marker and tables from a folder."""
-    for path in sorted(here.rglob("*")):
-        inside = path.relative_to(here)
-        if path.is_file() and inside.parts[0] in {"soundkin.json", "tables"}:
-            bucket.create(str(inside), path.read_bytes())
-
-
-def in_bucket(here: Path, Q: np.ndarray) -> list[list[object]]:
+def in_bucket(here: Path, Q: np.ndarray) -> list[Counted]:
     """Requests and bytes of what a server and an indexer do, on a bucket that counts."""
     from tests.bucket.s3 import BUCKET, moody_s3, running_s3
 
-    rows: list[list[object]] = []
     os.environ |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
     os.environ |= {"AWS_REGION": "us-east-1"}
     with running_s3() as behind, moody_s3(behind) as (front, mood):
         os.environ["AWS_ENDPOINT_URL"] = front
         address = f"s3://{BUCKET}/library"
-        bucket = Bucket(Address.of(address))
-        put_library(here, bucket)
-
-        def counted(what: str, work: object) -> None:
+        put_library(here, Bucket(Address.of(address)))
+        rows: list[Counted] = []
+        for what, work in done_in_bucket(address, Q).items():
             mood.log.clear()
             mood.bytes_in = mood.bytes_out = 0
-            work()  # type: ignore[operator]
+            work()
             reads = sum(method in {"GET", "HEAD"} for method, _, _ in mood.log)
             lists = sum("list-type" in path for _, path, _ in mood.log)
             writes = sum(method in {"PUT", "POST"} for method, _, _ in mood.log)
-            row = [what, reads - lists, lists, writes, f"{mood.bytes_out / 1e3:,.0f}"]
-            rows.append([*row, f"{mood.bytes_in / 1e3:,.0f}"])
-
-        catalogue = Catalogue(Store.open(address))
-        counted("open for search", lambda: catalogue.snapshot(SPACE))
-        time.sleep(0.3)
-
-        def look() -> None:
-            catalogue.touch()
-            catalogue.snapshot(SPACE)
-
-        counted("a look that finds nothing new", look)
-        writer = Store.open(address)
-        for name in writer.names():
-            writer.version(name)
-        counted(
-            "one commit of 100 sounds",
-            lambda: commit(writer, np.tile(Q[:100], (10, 1)), 10**7, 10**12),
-        )
-        counted("a look that finds them", look)
-        vectors = Store.open(address).table(f"vectors_{SPACE}")
-        counted(
-            "a query by the store's index, cold",
-            lambda: asked(vectors, Q[0], PROBES, REFINED),
-        )
-        counted("the same again", lambda: asked(vectors, Q[0], PROBES, REFINED))
-        counted("another query", lambda: asked(vectors, Q[5], PROBES, REFINED))
+            rows.append(Counted(what, reads - lists, lists, writes, mood.bytes_out, mood.bytes_in))
+            time.sleep(0.3)
     return rows
 
 
-def measure(home: Path, n: int) -> tuple[list[object], list[list[object]], dict[str, float], Store]:
-    """Write and measure one library; its rows of both tables and its constants."""
-    Q = queries(n)
-    store = Store.open(home / f"library-{n}")
-    written_s, true = write(store, n, Q)
-    sizes_of = of_tables(store, n)
-    seconds, taken = of_opening(store.path, "1TB")
-    in_store_s, in_store = of_opening(store.path, "1MB")
-    costs = [f"{n:,}", *(f"{size:,.0f}" for size in sizes_of.values())]
-    costs += [
-        f"{1e6 * written_s / n:.1f}",
-        f"{1e6 * seconds / n:.1f}",
-        f"{taken / n:.0f}",
-    ]
-    costs += [f"{1e6 * in_store_s / n:.1f}", f"{in_store / n:.0f}"]
-    indexes: list[list[object]] = []
-    for kind in ("IVF_RQ", "IVF_PQ") if n <= RQ_UP_TO else ("IVF_PQ",):
-        indexes += own_index(store, n, Q, true, kind)
-    constants = dict(zip(("sound", "place", "segment", "vector"), sizes_of.values(), strict=True))
-    constants |= {
-        "index": float(str(indexes[-1][3])),
-        "build": float(str(indexes[-1][2])),
+def done_in_bucket(address: str, Q: np.ndarray) -> dict[str, Callable[[], object]]:
+    """What is done and counted, in this order; what it needs is opened before."""
+    catalogue, writer = Catalogue(Store.open(address)), Store.open(address)
+    for name in writer.names():
+        writer.version(name)
+    sounds = np.tile(Q[:100], (10, 1))
+    vectors = Store.open(address).table(f"vectors_{SPACE}")
+
+    def look() -> None:
+        catalogue.touch()
+        catalogue.snapshot(SPACE)
+
+    return {
+        "open for search": lambda: catalogue.snapshot(SPACE),
+        "a look that finds nothing new": look,
+        "one commit of 100 sounds": lambda: commit(writer, sounds, 10**7, 10**12),
+        "a look that finds them": look,
+        "a query by the store's index, cold": lambda: nearest(vectors, Q[0], PROBES, REFINED),
+        "the same again": lambda: nearest(vectors, Q[0], PROBES, REFINED),
+        "another query": lambda: nearest(vectors, Q[5], PROBES, REFINED),
     }
-    constants |= {
-        "memory": taken / n,
-        "in store": in_store / n,
-        "write": 1e6 * written_s / n,
-    }
-    return costs, indexes, constants, store
+
+
+def constants_of(
+    costs: list[Costs], index: Asked, kept: list[Counted], kept_n: int
+) -> dict[str, float]:
+    """What the formulas of docs/scale.md take: of the largest library, and of one of `kept_n` in a bucket."""
+    last = costs[-1]
+    done = {one.what: one for one in kept}
+    constants = {name: getattr(last, name) for name in ("sound", "place", "segment", "vector")}
+    constants |= {"index": index.size, "build": index.build_us, "write": last.write_us}
+    constants |= {"memory": slope(costs, "memory"), "in store": slope(costs, "in_store")}
+    constants["open"] = done["open for search"].requests
+    constants["look"] = done["a look that finds nothing new"].requests
+    constants["commit"] = done["one commit of 100 sounds"].requests
+    query = done["another query"]
+    constants["query"] = query.requests
+    lists = PROBES * kept_n**0.5 * index.size
+    constants["row"] = max(4 * DIM, (query.read - lists) / REFINED)
+    return constants
+
+
+def slope(costs: list[Costs], name: str) -> float:
+    """Bytes a segment more: what a server takes before the first segment is no part of it."""
+    before, last = [Costs(0, *[0.0] * 9), *costs][-2:]
+    more = last.n * getattr(last, name) - before.n * getattr(before, name)
+    return float(more / (last.n - before.n))
 
 
 def main(sizes: list[int], minutes: float) -> None:
-    costs, indexes, left_out = [], [], []
-    constants: dict[str, float] = {}
-    begun, last_s, last_n = time.monotonic(), 0.0, 1
+    costs: list[Costs] = []
+    indexes: list[Asked] = []
+    kept: list[Counted] = []
+    left_out: list[int] = []
+    begun, last_s = time.monotonic(), 0.0
     with tempfile.TemporaryDirectory() as home:
         os.environ["XDG_CACHE_HOME"] = home
         for n in sorted(sizes):
             started = time.monotonic()
-            if started - begun + last_s * n / last_n > 60 * minutes:
+            if costs and started - begun + last_s * n / costs[-1].n > 60 * minutes:
                 left_out.append(n)
                 continue
-            row, rows, measured, store = measure(Path(home), n)
-            costs.append(row)
-            indexes += rows
-            for name in (
-                "memory",
-                "in store",
-            ):  # what a server takes before the first segment is no part
-                more = n * measured[name] - last_n * constants.get(name + " in all", 0.0)
-                measured[name + " in all"] = measured[name]
-                measured[name] = more / (n - last_n * (name in constants))
-            constants |= measured
-            if n == min(sizes):
-                kept = in_bucket(store.path, queries(n))
-                requests = {str(line[0]): sum(int(str(x)) for x in line[1:4]) for line in kept}
-                constants["open"] = requests["open for search"]
-                constants["look"] = requests["a look that finds nothing new"]
-                constants["commit"] = requests["one commit of 100 sounds"]
-                constants["query"] = requests["another query"]
-                [fetched] = [
-                    1e3 * float(str(r[4]).replace(",", "")) for r in kept if r[0] == "another query"
-                ]
-                lists = PROBES * n**0.5 * measured["index"]
-                constants["row"] = max(4 * DIM, (fetched - lists) / REFINED)
-            last_s, last_n = time.monotonic() - started, n
+            cost, tried, store = measure(Path(home), n)
+            costs.append(cost)
+            indexes += tried
+            kept = kept or in_bucket(store.path, queries(n))
+            last_s = time.monotonic() - started
             print(f"{n:,}: {last_s:.0f} s", flush=True)
             shutil.rmtree(store.path)
+    write_section("Scale", page(costs, indexes, kept, left_out))
+    DOC.write_text(into_doc(DOC.read_text(encoding="utf-8"), read_back()), encoding="utf-8")
+
+
+def page(costs: list[Costs], indexes: list[Asked], kept: list[Counted], left_out: list[int]) -> str:
+    """The section of RESULTS.md."""
+    tables = ["segments", "B a sound", "B a place", "B a segment", "B a vector"]
+    tables += ["write, CPU µs a segment", "open, µs a segment", "memory, B a segment"]
+    tables += ["open, vectors in the store, µs", "memory, B"]
+    found = ["segments", "kind", "build, CPU µs a vector", "B a vector", "lists / refined"]
+    found += ["recall@10", "p50 ms (disk)"]
+    counted = ["what", "reads", "lists", "writes", "kB read", "kB written"]
     body = [
         f"{machine(os.cpu_count() or 1)} {DIM} numbers a vector, {PER_SOUND} segments a sound.",
         "",
-        table(
-            [
-                "segments",
-                "B a sound",
-                "B a place",
-                "B a segment",
-                "B a vector",
-                "write, CPU µs a segment",
-                "open, µs a segment",
-                "memory, B a segment",
-                "open, vectors in the store, µs",
-                "memory, B",
-            ],
-            costs,
-        ),
+        table(tables, [one.row() for one in costs]),
         "",
         *(f"Left out, for it would have taken too long: {n:,}.\n" for n in left_out),
         "The store's own index, on disk; only what a query touches is read:",
         "",
-        table(
-            [
-                "segments",
-                "kind",
-                "build, CPU µs a vector",
-                "B a vector",
-                "lists / refined",
-                "recall@10",
-                "p50 ms (disk)",
-            ],
-            indexes,
-        ),
+        table(found, [one.row() for one in indexes]),
         "",
-        f"In a bucket, {min(sizes):,} segments:",
+        f"In a bucket, {costs[0].n:,} segments:",
         "",
-        table(["what", "reads", "lists", "writes", "kB read", "kB written"], kept),
+        table(counted, [one.row() for one in kept]),
         "",
         "The constants that docs/scale.md counts with:",
         "",
-        shown(constants),
+        shown(constants_of(costs, indexes[-1], kept, costs[0].n)),
     ]
-    write_section("Scale", "\n".join(body))
-    DOC.write_text(into_doc(DOC.read_text(encoding="utf-8"), read_back()), encoding="utf-8")
+    return "\n".join(body)
 
 
 if __name__ == "__main__":
