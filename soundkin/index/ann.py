@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,9 +29,17 @@ import numpy.typing as npt
 
 from soundkin.errors import InputError
 from soundkin.index.beam import Links
-from soundkin.index.codes import likely_error, writeable
+from soundkin.index.codes import writeable
 from soundkin.index.container import Arrays, Header, write_container
 from soundkin.index.costs import GATHER_NS, LEAST_LINKS, centres_ns, entry_ns, link_ns, rows_ns
+from soundkin.index.effort import (
+    EFFORT,
+    EFFORT_LINKED,
+    ladder_of_links,
+    ladder_of_lists,
+    plan_of,
+    walk_of,
+)
 from soundkin.index.gate import Gate
 from soundkin.index.linking import DEGREE, linked, more_linked, renumbered
 from soundkin.index.lists import Lists, appended, listed, most_lists, regroup
@@ -41,10 +50,10 @@ from soundkin.index.vectors import as_allowed, as_ids, as_unit_vectors, check_k,
 from soundkin.index.within import Within, scattered, within
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soundkin.index import Floats, Ids, Selection
 
-EFFORT = ("n_probe", "n_measured", "reach", "threads")
-EFFORT_LINKED = (*EFFORT, "ef")
 FLAT_BELOW = 5000
 """Fewer items lie in one list: too few to learn centres from."""
 LISTS_PER_ROOT = 2.3
@@ -53,26 +62,8 @@ SCAN_GLADLY = 2.0
 """A selection is scanned, which finds everything, up to so many times the cost of a search of all."""
 KEPT = 4
 """Selections that are kept looked up."""
-REACH_PER_ROOT = 1.2
-"""Reach that was not measured, times the root of the dimension."""
-STEPS = (
-    1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 80, 96, 128, 160, 192,
-    256, 320, 384, 512, 768, 1024,
-)  # fmt: skip
-"""Lists opened, from the cheapest effort to the dearest."""
-EFS = (12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768, 1024)
-"""Rows whose links are followed, from the cheapest effort to the dearest."""
-_EF_LADDER = [{"ef": float(step)} for step in EFS]
-USUAL_EF, LEAST_EF, SPARE_EF = 64.0, 1.5, 2.0
-"""Rows whose links are followed where that was not measured; the least, times k; times what was measured.
-
-An index is measured on its own items, which their links lead to straight: 12 found .96 of the neighbours
-of items in 200,000 real vectors, and .90 of those of other queries; 24 found .95 of these.
-"""
 GRAPH_FROM = 20_000
 """Fewer items are not linked unless that is asked for."""
-WALK_WHERE = 0.5
-"""The links are followed while no more than this part of the items has been removed."""
 TAIL = 4
 """Rows added later are put in their places when they are more than one part in so many."""
 ASKED = 256
@@ -130,27 +121,21 @@ class AnnIndex:
             )
         vectors = as_unit_vectors(X)
         n, threads = len(vectors), threads or os.cpu_count() or 1
-        usual = 2 ** round(math.log2(LISTS_PER_ROOT * max(n, 1) ** 0.5))
-        index = cls._of(vectors, n_lists or usual, seed, threads, target, space_id)
+        make = partial(
+            cls._of, vectors, seed=seed, threads=threads, target=target, space_id=space_id
+        )
+        index = make(n_lists or 2 ** round(math.log2(LISTS_PER_ROOT * max(n, 1) ** 0.5)))
         walks = index._linked(seed, threads, target, graph) if n and graph is not False else None
         if graph and walks:
             return walks
-        walk_ns = walks._walk_ns() if walks else math.inf
-        while target and not n_lists and n >= FLAT_BELOW:
-            twice = min(2 * index._n_lists, most_lists(n))
-            if twice == index._n_lists or index._rows_ns() <= WORTH_TRYING * centres_ns(twice):
-                break
-            if walk_ns <= entry_ns(twice) + HOPED * index._rows_ns():
-                break
-            other = cls._of(vectors, twice, seed, threads, target, space_id)
-            if other._lists_ns() >= index._lists_ns():
-                break
-            index = other
+        walk_ns = (walks or index)._walk_ns()
+        if target and not n_lists and n >= FLAT_BELOW:
+            index = index._with_more_lists(make, walk_ns)
         return walks if walks and walk_ns < index._lists_ns() else index
 
     @classmethod
     def _of(
-        cls, vectors: Floats, n_lists: int, seed: int, threads: int, target: float, space_id: str
+        cls, vectors: Floats, n_lists: int, *, seed: int, threads: int, target: float, space_id: str
     ) -> AnnIndex:
         """An index with so many lists."""
         lists, error = listed(vectors, n_lists if len(vectors) >= FLAT_BELOW else 1, seed, threads)
@@ -159,6 +144,23 @@ class AnnIndex:
         if target and len(lists.centres) > 1:
             tune(index, target, seed=seed)
         return index
+
+    def _with_more_lists(self, make: Callable[[int], AnnIndex], walk_ns: float) -> AnnIndex:
+        """The index that `make` gives for twice the lists, and again, as long as that is cheaper.
+
+        Not tried where at best a walk along links, of `walk_ns`, would be as cheap.
+        """
+        index = self
+        while True:
+            twice = min(2 * index._n_lists, most_lists(index.n_ids))
+            if twice == index._n_lists or index._rows_ns() <= WORTH_TRYING * centres_ns(twice):
+                return index
+            if walk_ns <= entry_ns(twice) + HOPED * index._rows_ns():
+                return index
+            other = make(twice)
+            if other._lists_ns() >= index._lists_ns():
+                return index
+            index = other
 
     def _linked(
         self, seed: int, threads: int, target: float, graph: bool | None
@@ -171,7 +173,7 @@ class AnnIndex:
         links = linked(self._lists, threads)
         settings = dict(self._settings)
         walks = AnnIndex(self._lists, links, self._vectors, self._alive, settings, self.space_id)
-        tuned = measured(walks, target, seed=seed, ladder=_EF_LADDER) if target else {}
+        tuned = measured(walks, target, seed=seed, ladder=ladder_of_links()) if target else {}
         if graph is None and tuned["recall"] < target:
             return None
         if tuned:
@@ -298,15 +300,8 @@ class AnnIndex:
 
     def ladder(self) -> list[dict[str, float]]:
         """Efforts from the cheapest to the dearest, for `tune`."""
-        if self._graph is None:
-            return self._ladder_of_lists()
-        return [*_EF_LADDER, *self._ladder_of_lists()]
-
-    def _ladder_of_lists(self) -> list[dict[str, float]]:
-        """The same for the lists alone."""
-        n_lists = self._n_lists
-        steps = [step for step in STEPS if step < n_lists]
-        return [{"n_probe": float(step)} for step in [*steps, n_lists]]
+        of_links = [] if self._graph is None else ladder_of_links()
+        return [*of_links, *ladder_of_lists(self._n_lists)]
 
     def adopt(self, tuned: dict[str, Any]) -> None:
         """Make an effort that `tune` measured the default one, and measure reach for its target."""
@@ -314,7 +309,7 @@ class AnnIndex:
         self._settings.pop("n_probe", None)
         target, k, seed = float(tuned["target"]), int(tuned["k"]), int(self._settings["seed"])
         if "n_probe" not in tuned["effort"]:  # selections are found through the lists
-            ladder = self._ladder_of_lists()
+            ladder = ladder_of_lists(self._n_lists)
             of_lists = measured(self, target, k=k, seed=seed, ladder=ladder)
             self._settings["n_probe"] = of_lists["effort"]["n_probe"]
         plan = self._plan(k, {})
@@ -380,35 +375,16 @@ class AnnIndex:
         return rows_ns(len(self._vectors), self._n_lists, self._plan(10, {}).n_probe)
 
     def _plan(self, k: int, effort: dict[str, float]) -> Plan:
-        """The effort of a query for `k` items, what is not given as it was measured."""
-        n, n_lists, settings = len(self._vectors), self._n_lists, self._settings
-        tuned, more_for_k = settings["tuned"].get("effort", {}), max(1.0, k / 10) ** 0.5
-        usual = settings.get("n_probe", tuned.get("n_probe", 1 + n_lists / 32))
-        n_probe = int(effort.get("n_probe", more_for_k * usual))
-        reach = effort.get("reach", settings.get("reach", REACH_PER_ROOT / self.dim**0.5))
-        return Plan(
-            n_probe=max(1, min(n_lists, n_probe)),
-            more=0 if "n_probe" in effort else int(settings.get("more", 8)),
-            wanted=min(max(k, int(effort.get("n_measured", 20 + 2 * k))), max(n, 1)),
-            reach=np.float32(reach),
-            error=likely_error(settings["error"], self.dim),
-            threads=int(effort.get("threads", 1)),
-        )
+        """The effort of a query for `k` items through the lists."""
+        n, n_lists = len(self._vectors), self._n_lists
+        return plan_of(k, effort, self._settings, n=n, n_lists=n_lists, dim=self.dim)
 
     def _walk(self, k: int, effort: dict[str, float]) -> Walk | None:
         """The effort of a query for `k` items along the links; None: the lists are opened."""
-        n, there, ef = len(self._vectors), self._n_alive, effort.get("ef")
-        if self._graph is None or "n_probe" in effort or there < WALK_WHERE * n or not there:
+        if self._graph is None:
             return None
-        if ef is None:
-            tuned = self._settings["tuned"]
-            usual = SPARE_EF * tuned["effort"].get("ef", 0.0) if tuned else USUAL_EF
-            if not usual:
-                return None
-            ef = max(usual if k <= 10 else usual * (k / 10) ** 0.5, LEAST_EF * k)
-        ef = min(n, math.ceil(max(ef, k) * n / there))
-        error = likely_error(self._settings["error"], self.dim)
-        return Walk(ef, error, int(effort.get("threads", 1)))
+        n, there = len(self._vectors), self._n_alive
+        return walk_of(k, effort, self._settings, n=n, n_alive=there, dim=self.dim)
 
     def _chosen(self, mask: Selection) -> Within | None:
         """A selection looked up, now or lately; None: all items."""

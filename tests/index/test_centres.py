@@ -57,7 +57,9 @@ def test_more_lists_are_taken_where_they_make_queries_cheaper(monkeypatch):
     tried = []
     of = ann.AnnIndex._of.__func__
     monkeypatch.setattr(
-        ann.AnnIndex, "_of", classmethod(lambda cls, *a: tried.append(of(cls, *a)) or tried[-1])
+        ann.AnnIndex,
+        "_of",
+        classmethod(lambda cls, *a, **b: tried.append(of(cls, *a, **b)) or tried[-1]),
     )
     monkeypatch.setattr(ann, "WORTH_TRYING", 0.0)
     # what is cheaper depends on what a row and a centre cost
