@@ -24,7 +24,7 @@ else
 endif
 
 test: system-packages $(VENV)/.test
-	@$(BIN)/python -m tests.compile_ahead & $(MAKE) check && wait
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m tests.compile_ahead & $(MAKE) check && wait
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.test

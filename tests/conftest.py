@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from soundkin import cli
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 settings.register_profile("suite", deadline=None)  # a busy machine is no failure
 settings.load_profile("suite")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""Before anything that computes is imported: more threads than processors only wait for each other."""
 
 NO_DATA = "SOUNDKIN_DATA is not set: this test needs the folder of real, labelled sound"
 
@@ -39,6 +39,8 @@ def _own_spaces(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture
 def run(path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """`soundkin ... --library PATH`, as it is typed, on the library of the test's own fixture `path`."""
+
+    from soundkin import cli
 
     def command(*arguments: str, code: int = 0) -> str:
         with pytest.raises(SystemExit) as left:

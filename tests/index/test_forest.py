@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import math
 import subprocess
@@ -18,7 +19,18 @@ from tests.index.clouds import clustered, duplicated, plain_search, recall, unif
 
 X = clustered(4000, 24, seed=2)
 Q = clustered(4100, 24, seed=2)[4000:]
-TRUE = plain_search(X, Q, 10)[1]
+
+
+@functools.cache
+def true_distances():
+    return plain_search(X, Q, 10)[1]
+
+
+@functools.cache
+def hard():
+    """Vectors without any neighbourhoods, queries, and how far their neighbours truly are."""
+    vectors, near = uniform(4000, 24), uniform(100, 24, seed=1)
+    return vectors, near, plain_search(vectors, near, 10)[1]
 
 
 def leaves_of(forest, tree):
@@ -86,11 +98,10 @@ def test_looking_at_everything_is_exact():
 @pytest.mark.parametrize("slope", [None, 0.0])
 def test_more_effort_and_more_trees_find_more(split, slope):
     effort = {} if slope is None else {"slope": slope}
-    hard, near = uniform(4000, 24), uniform(100, 24, seed=1)
-    true = plain_search(hard, near, 10)[1]
+    vectors, near, true = hard()
     found = {}
     for n_trees in (1, 8):
-        forest = build("forest", hard, n_trees=n_trees, leaf_size=32, split=split)
+        forest = build("forest", vectors, n_trees=n_trees, leaf_size=32, split=split)
         for n_candidates in (100, 1000):
             _, distances = forest.query(near, 10, n_candidates=n_candidates, **effort)
             found[n_trees, n_candidates] = recall(distances, true)
@@ -106,7 +117,7 @@ def test_a_far_plane_is_not_crossed():
     found = []
     for threshold in (0.0, 0.02, 0.1, 9.0):
         _, distances = forest.query(Q, 10, n_candidates=10**6, threshold=threshold)
-        found.append(recall(distances, TRUE))
+        found.append(recall(distances, true_distances()))
     assert found == sorted(found)
     assert found[0] < 0.8
     assert found[-1] == 1.0

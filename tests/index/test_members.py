@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -55,11 +56,19 @@ def queries_near(X, n, seed=1):
     return unit(picked + (0.3 * noise if X.shape[1] > 1 else 0.0))
 
 
+@cache
+def asked(name, n, seed=1, part=1.0):
+    """Queries near the data of a name, which items may be found, and the truth about them: ids, distances."""
+    X = DATA[name]
+    mask = np.random.default_rng(5).random(len(X)) < part
+    Q = queries_near(X, n, seed)
+    return Q, mask, *plain_search(X, Q, 10, np.flatnonzero(mask).tolist())
+
+
 @pytest.mark.parametrize("name", DATA)
 def test_recall_reaches_the_floor(kind, name, record_property):
     X = DATA[name]
-    Q = queries_near(X, 20)
-    true_ids, true_distances = plain_search(X, Q, 10)
+    Q, _, true_ids, true_distances = asked(name, 20)
     index = build(kind, X, seed=1)
     ids, distances = index.query(Q, 10)
     found = recall(distances, true_distances)
@@ -157,9 +166,7 @@ def test_an_unknown_kind_is_refused():
 @pytest.mark.parametrize("part", [0.0, 0.001, 0.01, 0.1, 0.5, 1.0])
 def test_filters_keep_recall(kind, part, as_list_of_ids):
     X = DATA["clustered"]
-    mask = np.random.default_rng(5).random(len(X)) < part
-    Q = queries_near(X, 10, seed=2)
-    _, true_distances = plain_search(X, Q, 10, np.flatnonzero(mask).tolist())
+    Q, mask, _, true_distances = asked("clustered", 10, 2, part)
     chosen = np.flatnonzero(mask) if as_list_of_ids else mask
     ids, distances = build(kind, X).query(Q, 10, mask=chosen)
     assert mask[ids[ids >= 0]].all()
