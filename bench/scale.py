@@ -24,15 +24,16 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from lancedb.index import IvfRq
 from results import machine, table, write_section
-from scale_library import K, SPACE, commit, cpu_s, put_library, queries, write
+from scale_library import SPACE, K, commit, cpu_s, put_library, queries, write
 from scale_plan import DIM, DOC, PER_SOUND, PROBES, REFINED, into_doc, read_back, shown
 
 from soundkin.bucket import Address
@@ -208,7 +209,7 @@ def in_bucket(here: Path, Q: np.ndarray) -> list[Counted]:
         address = f"s3://{BUCKET}/library"
         put_library(here, Bucket(Address.of(address)))
         rows: list[Counted] = []
-        for what, work in done_in_bucket(address, Q).items():
+        for what, work in done_in_bucket(address, Q):
             mood.log.clear()
             mood.bytes_in = mood.bytes_out = 0
             work()
@@ -216,31 +217,33 @@ def in_bucket(here: Path, Q: np.ndarray) -> list[Counted]:
             lists = sum("list-type" in path for _, path, _ in mood.log)
             writes = sum(method in {"PUT", "POST"} for method, _, _ in mood.log)
             rows.append(Counted(what, reads - lists, lists, writes, mood.bytes_out, mood.bytes_in))
-            time.sleep(0.3)
     return rows
 
 
-def done_in_bucket(address: str, Q: np.ndarray) -> dict[str, Callable[[], object]]:
-    """What is done and counted, in this order; what it needs is opened before."""
-    catalogue, writer = Catalogue(Store.open(address)), Store.open(address)
-    for name in writer.names():
-        writer.version(name)
-    sounds = np.tile(Q[:100], (10, 1))
-    vectors = Store.open(address).table(f"vectors_{SPACE}")
+def done_in_bucket(address: str, Q: np.ndarray) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What is done and counted, one after the other; what it needs is opened uncounted."""
+    catalogue = Catalogue(Store.open(address))
 
     def look() -> None:
         catalogue.touch()
         catalogue.snapshot(SPACE)
 
-    return {
-        "open for search": lambda: catalogue.snapshot(SPACE),
-        "a look that finds nothing new": look,
-        "one commit of 100 sounds": lambda: commit(writer, sounds, 10**7, 10**12),
-        "a look that finds them": look,
-        "a query by the store's index, cold": lambda: nearest(vectors, Q[0], PROBES, REFINED),
-        "the same again": lambda: nearest(vectors, Q[0], PROBES, REFINED),
-        "another query": lambda: nearest(vectors, Q[5], PROBES, REFINED),
-    }
+    yield "open for search", lambda: catalogue.snapshot(SPACE)
+    time.sleep(0.3)
+    yield "a look that finds nothing new", look
+    writer = Store.open(address)
+    for name in writer.names():
+        writer.version(name)
+    sounds = np.tile(Q[:100], (10, 1))
+    yield "one commit of 100 sounds", lambda: commit(writer, sounds, 10**7, 10**12)
+    yield "a look that finds them", look
+    vectors = Store.open(address).table(f"vectors_{SPACE}")
+    for what, q in (
+        ("a query by the store's index, cold", Q[0]),
+        ("the same again", Q[0]),
+        ("another query", Q[5]),
+    ):
+        yield what, partial(nearest, vectors, q, PROBES, REFINED)
 
 
 def constants_of(
