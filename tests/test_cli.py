@@ -18,6 +18,7 @@ import pytest
 import soundfile
 
 from soundkin import Library, cli
+from soundkin.cli.app import PANELS
 from soundkin.demo import render_demo
 from soundkin.facade import Scope
 
@@ -383,11 +384,25 @@ def test_watch_takes_in_what_comes(tmp_path: Path, capsys: pytest.CaptureFixture
     assert process.returncode == 0
 
 
+def test_a_list_of_nothing_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Library.open(tmp_path / "lib").close()
+    assert run("search", "-l", tmp_path / "lib") == 0
+    assert "library is empty: run `soundkin index FOLDER` first" in capsys.readouterr().out
+
+
 def test_help_is_there_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     for command in cli.app.registered_commands:
         name = command.name or command.callback.__name__
         assert run(name, "--help") == 0
         assert "Usage" in capsys.readouterr().out
+    assert run("--help") == 0
+    listed = capsys.readouterr().out
+    ordered = [name for names in PANELS.values() for name in names]
+    assert sorted(ordered) == sorted(cli._command().commands)
+    places = [listed.index(f"│ {name} ") for name in ordered]
+    assert places == sorted(places)
     assert run("--version") == 0
     assert capsys.readouterr().out.startswith("soundkin ")
 

@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+PANELS = {
+    "Find": ("index", "search", "similar", "serve", "map", "dedupe"),
+    "Look after a library": (
+        "info", "failures", "roots", "sources", "tags", "notes", "export", "forget", "doctor", "demo",
+    ),
+    "Learn and judge": (
+        "spaces", "adapt", "train", "synth", "swap", "evaluate", "report", "reproduce",
+    ),
+}  # fmt: skip
+"""The commands as `soundkin --help` lists them."""
+
+
+class _Panels(TyperGroup):
+    """Commands in the order of `PANELS`."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        ordered = {name: panel for panel, names in PANELS.items() for name in names}
+        for name, panel in ordered.items():
+            if name in self.commands:
+                self.commands[name].rich_help_panel = panel  # type: ignore[attr-defined]
+        place = {name: at for at, name in enumerate(ordered)}
+        self.commands = dict(sorted(self.commands.items(), key=lambda one: place.get(one[0], 99)))
+
+    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002 - click asks so
+        """The names in order."""
+        return list(self.commands)
+
 
 app = typer.Typer(
+    cls=_Panels,
     name="soundkin",
     help="Find sounds by how they sound.",
     no_args_is_help=True,

@@ -240,4 +240,9 @@ def _list_sounds(library: Library, scope: Scope, k: int, *, as_json: bool) -> No
             printable(sound.path),
         )
     print_table(table)
-    typer.echo(f"{len(sounds)} of {total} sounds." if total else "No sound in this scope.")
+    if total:
+        typer.echo(f"{len(sounds)} of {total} sounds.")
+    elif library.sounds(limit=1)[1]:
+        typer.echo("No sound in this scope.")
+    else:
+        typer.echo("The library is empty: run `soundkin index FOLDER` first.")
