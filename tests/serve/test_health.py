@@ -11,6 +11,7 @@ import httpx
 from soundkin.errors import BucketError
 from soundkin.facade import Library
 from soundkin.serve import create_app
+from soundkin.serve.health_routes import warm_up
 from soundkin.serve.metrics import BORDERS_S
 from tests.serve.live import ask, serving
 
@@ -128,3 +129,11 @@ def test_what_was_begun_is_finished_when_the_server_is_told_to_stop(
     asking.join(20)
     assert [answer.status_code for answer in answers] == [200]
     assert len(answers[0].content) == 1600
+
+
+def test_a_warm_server_has_looked_into_every_space(library: Library) -> None:
+    with Library.open(library.path) as fresh:
+        warm_up(fresh)
+        seen = fresh.catalogue.seen()
+        assert seen is not None
+        assert set(seen[0].spaces) == set(seen[0].space_ids) != set()
