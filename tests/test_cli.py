@@ -384,6 +384,11 @@ def test_watch_takes_in_what_comes(tmp_path: Path, capsys: pytest.CaptureFixture
     assert process.returncode == 0
 
 
+def test_a_folder_mistyped_makes_no_library(tmp_path: Path) -> None:
+    assert run("index", tmp_path / "nowhere", "-l", tmp_path / "lib") == 2
+    assert not (tmp_path / "lib").exists()
+
+
 def test_a_list_of_nothing_says_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -93,18 +93,7 @@ def index_command(
     folders = folders or []
     if not folders and not source and tune is None:
         raise InputError("no folder", "at least one FOLDER", "name the folder with your sounds")
-    if watch and any(is_address(folder) for folder in folders):
-        raise InputError(
-            "--watch with an address in a bucket",
-            "folders: a bucket does not tell when something changes",
-            "run the command again now and then; what is known costs one list",
-        )
-    if cluster is not None and (watch or source):
-        raise InputError(
-            f"--cluster with {'--watch' if watch else '--source'}",
-            "folders that every machine of the cluster sees, or addresses in a bucket",
-            "run the command again now and then; what is known costs one list",
-        )
+    _demand(folders, watch=watch, cluster=cluster is not None, sourced=bool(source))
     named = [name for text in space or [] for name in _names(text)]
     with Library.open(library) as opened, stoppable() as stopped:
 
@@ -145,6 +134,27 @@ def index_command(
                 _show_index(name, opened.tune(tune, space=name), as_json=as_json)
         if watch and folders and not dry_run:
             _watch(folders, run, stopped, as_json=as_json)
+
+
+def _demand(folders: list[str], *, watch: bool, cluster: bool, sourced: bool) -> None:
+    """Refuse what cannot be, before a library is made for a word mistyped. Raises `InputError`."""
+    from soundkin.library.ingest import demand_folder
+
+    for folder in folders:
+        if not is_address(folder):
+            demand_folder(folder)
+        elif watch:
+            raise InputError(
+                "--watch with an address in a bucket",
+                "folders: a bucket does not tell when something changes",
+                "run the command again now and then; what is known costs one list",
+            )
+    if cluster and (watch or sourced):
+        raise InputError(
+            f"--cluster with {'--watch' if watch else '--source'}",
+            "folders that every machine of the cluster sees, or addresses in a bucket",
+            "run the command again now and then; what is known costs one list",
+        )
 
 
 def _names(text: str) -> list[str]:

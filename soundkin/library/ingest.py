@@ -92,7 +92,7 @@ def index_folder(
     Raises `NotFound`, `InputError`, `Offline` (an empty folder where sounds are known: an unmounted
     drive), `LibraryBusy`, `StorageError`, `UnknownSpace`.
     """
-    path = _checked(folder)
+    path = demand_folder(folder)
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs is {jobs}", "1 or more", "leave it out for one a core")
     space_ids = tuple(load_space(name).id for name in spaces)
@@ -124,8 +124,11 @@ def _here(jobs: int | None, spaces: tuple[str, ...], timeout_s: float) -> Worker
     return Workers(jobs or len(os.sched_getaffinity(0)), spaces, timeout_s=timeout_s)
 
 
-def _checked(folder: Path | str | bytes) -> bytes:
-    """Return an existing, readable folder as an absolute raw path; an address as it is."""
+def demand_folder(folder: Path | str | bytes) -> bytes:
+    """Return an existing, readable folder as an absolute raw path; an address as it is.
+
+    Raises `NotFound` or `InputError` for what is none.
+    """
     raw = whole(folder)
     if is_address(raw):
         from soundkin.library.scan_bucket import demand_something
