@@ -45,8 +45,9 @@ from soundkin.index.linking import DEGREE, linked, more_linked, renumbered
 from soundkin.index.lists import Lists, appended, listed, most_lists, regroup
 from soundkin.index.opening import Plan, Rows, Walk, of_all, of_linked, of_rows, of_some
 from soundkin.index.reach import least_reach
+from soundkin.index.room import grown
 from soundkin.index.tuning import measured, tune
-from soundkin.index.vectors import as_allowed, as_ids, as_unit_vectors, check_k, refuse_effort
+from soundkin.index.vectors import as_alive, as_allowed, as_unit_vectors, check_k, refuse_effort
 from soundkin.index.within import Within, scattered, within
 
 if TYPE_CHECKING:
@@ -93,7 +94,6 @@ class AnnIndex:
         self._graph = graph
         self._room = writeable(vectors)
         self._vectors = self._room
-        self._owned = False
         self._alive = alive
         self._n_alive = int(np.count_nonzero(alive))
         self._settings = settings
@@ -225,11 +225,7 @@ class AnnIndex:
         new = as_unit_vectors(X, dim=self.dim)
         with self._gate.writing():
             first, last = len(self._vectors), len(self._vectors) + len(new)
-            if last > len(self._room) or not self._owned:
-                self._room = np.empty((max(last, 2 * first), self.dim), np.float32)
-                self._room[:first] = self._vectors
-                self._owned = True
-            self._room[first:last] = new
+            self._room = grown(self._room, first, new)
             self._vectors = self._room[:last]
             self._alive = np.concatenate([self._alive, np.ones(len(new), np.bool_)])
             self._n_alive += len(new)
@@ -240,12 +236,7 @@ class AnnIndex:
     def remove(self, ids: npt.ArrayLike) -> None:
         """Take items out; `InputError`, and nothing is removed, when one is not there."""
         with self._gate.writing():
-            gone = as_ids(ids, len(self._vectors))
-            if not self._alive[gone].all():
-                missing = int(gone[~self._alive[gone]][0])
-                raise InputError(
-                    f"the item {missing} has been removed already", "", "remove an item once"
-                )
+            gone = as_alive(ids, self._alive)
             self._alive[gone] = False
             self._n_alive -= gone.size
             self._kept = ()

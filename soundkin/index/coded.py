@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from soundkin.index.codes import quantise, writeable
 from soundkin.index.nearest import scan
-from soundkin.index.planting import grown
+from soundkin.index.room import grown
 from soundkin.index.shared import divided
 
 SHARED_ROWS = 1 << 18

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from soundkin.errors import InputError
 from soundkin.index.container import Arrays, Header, write_container
+from soundkin.index.room import grown
 from soundkin.index.vectors import (
+    as_alive,
     as_allowed,
-    as_ids,
     as_selection,
     as_unit_vectors,
     check_k,
@@ -81,7 +81,6 @@ class ExactIndex:
         self._tuned = tuned
         self._room = state.vectors
         self._coded = state.coded
-        self._owned = False
         self._lock = threading.Lock()
         self.space_id = space_id
 
@@ -137,11 +136,7 @@ class ExactIndex:
         with self._lock:
             old = self._state
             start, end = len(old.vectors), len(old.vectors) + len(rows)
-            if end > len(self._room) or not self._owned:
-                self._room = np.empty((max(end, 2 * start), self.dim), np.float32)
-                self._room[:start] = old.vectors
-                self._owned = True
-            self._room[start:end] = rows
+            self._room = grown(self._room, start, rows)
             alive = np.concatenate([old.alive, np.ones(len(rows), np.bool_)])
             if self._coded is not None or self._room[:end].nbytes > CODED_BYTES:
                 self._coded = _coding().longer(self._coded, self._room[:end], start)
@@ -152,12 +147,7 @@ class ExactIndex:
         """Take items out; `InputError`, and nothing is removed, when one is not there."""
         with self._lock:
             old = self._state
-            gone = as_ids(ids, len(old.vectors))
-            if not old.alive[gone].all():
-                missing = int(gone[~old.alive[gone]][0])
-                raise InputError(
-                    f"the item {missing} has been removed already", "", "remove an item once"
-                )
+            gone = as_alive(ids, old.alive)
             alive = old.alive.copy()
             alive[gone] = False
             self._state = _State(old.vectors, alive, old.n_alive - gone.size, old.coded)

@@ -33,10 +33,11 @@ from soundkin.index.codes import likely_error, quantise, writeable
 from soundkin.index.container import Arrays, Header, write_container
 from soundkin.index.gate import Gate
 from soundkin.index.nearest import scan
-from soundkin.index.planting import grow_one, grown, join, tree_seed, with_room
+from soundkin.index.planting import grow_one, join, tree_seed, with_room
+from soundkin.index.room import grown
 from soundkin.index.shared import divided
 from soundkin.index.trees import Trees, insert
-from soundkin.index.vectors import as_ids, as_selection, as_unit_vectors, check_k, refuse_effort
+from soundkin.index.vectors import as_alive, as_selection, as_unit_vectors, check_k, refuse_effort
 from soundkin.index.walk import walk
 
 if TYPE_CHECKING:
@@ -198,12 +199,7 @@ class ForestIndex:
     def remove(self, ids: npt.ArrayLike) -> None:
         """Take items out; `InputError`, and nothing is removed, when one is not there."""
         with self._gate.writing():
-            gone = as_ids(ids, self._n_ids)
-            if not self._alive[gone].all():
-                missing = int(gone[~self._alive[gone]][0])
-                raise InputError(
-                    f"the item {missing} has been removed already", "", "remove an item once"
-                )
+            gone = as_alive(ids, self._alive)
             self._alive[gone] = False
             self._n_alive -= gone.size
 

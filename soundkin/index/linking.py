@@ -21,7 +21,7 @@ from soundkin.index.beam import Links, enter, follow, place_in, room_of, seen_be
 from soundkin.index.codes import compiled, dot_at
 from soundkin.index.lists import Lists, whole
 from soundkin.index.nearest import best_first
-from soundkin.index.planting import grown
+from soundkin.index.room import grown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from soundkin.index.centres import centres_of
 from soundkin.index.codes import compiled, dot_at, narrow, quantise, slack_of
 from soundkin.index.nearest import best_first, keep, measure
-from soundkin.index.planting import grown
+from soundkin.index.room import grown
 
 
 class Lists(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from soundkin.index.room import longer
 from soundkin.index.trees import Trees, grow
 
 
@@ -79,31 +80,15 @@ def join(
     return trees, order, np.array([nodes, leaves, n * len(planted)], np.int64)
 
 
-def grown(array: npt.NDArray[Any], used: int, new: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """`array` with `new` from place `used` on; a copy of twice the length when it is full."""
-    end = used + len(new)
-    if end > len(array):
-        array = _longer(array, max(end, 2 * used))
-    array[used:end] = new
-    return array
-
-
-def _longer(array: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
-    """A copy with room for `length` rows."""
-    longer = np.empty((length, *array.shape[1:]), array.dtype)
-    longer[: len(array)] = array
-    return longer
-
-
 def with_room(trees: Trees, used: npt.NDArray[np.int64], leaf_size: int) -> Trees:
     """The trees with half as much again in the arrays that are nearly full."""
     nodes, leaves, slots = (int(length) for length in used)
     largest = int(trees.leaf_counts[:leaves].max(initial=0))
-    longer = {
-        name: _longer(getattr(trees, name)[:nodes], nodes + nodes // 2 + 256)
+    more = {
+        name: longer(getattr(trees, name)[:nodes], nodes + nodes // 2 + 256)
         for name in ("planes", "plane_scales", "offsets", "kids")
     }
     for name in ("leaf_starts", "leaf_counts", "leaf_rooms"):
-        longer[name] = _longer(getattr(trees, name)[:leaves], leaves + leaves // 2 + 256)
+        more[name] = longer(getattr(trees, name)[:leaves], leaves + leaves // 2 + 256)
     room = slots + slots // 2 + 8 * max(largest + 1, leaf_size)
-    return trees._replace(slots=_longer(trees.slots[:slots], room), **longer)
+    return trees._replace(slots=longer(trees.slots[:slots], room), **more)

@@ -85,6 +85,23 @@ def as_ids(ids: npt.ArrayLike, n_ids: int) -> npt.NDArray[np.int64]:
     return np.flatnonzero(named)
 
 
+def as_alive(ids: npt.ArrayLike, alive: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """As :func:`as_ids`, of items that have not been removed, which `alive` (n_ids,) tells.
+
+    >>> as_alive([2, 0], np.array([True, False, True])).tolist()
+    [0, 2]
+    """
+    found = as_ids(ids, len(alive))
+    if not alive[found].all():
+        missing = int(found[~alive[found]][0])
+        raise InputError(
+            f"the item {missing} has been removed already",
+            "ids of items that are there",
+            "remove an item once",
+        )
+    return found
+
+
 def as_selection(
     mask: npt.NDArray[Any] | None, alive: npt.NDArray[np.bool_], n_alive: int
 ) -> npt.NDArray[np.int64] | None:
