@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -420,8 +419,8 @@ def test_a_server_builds_in_a_thread(store: Store) -> None:
     assert names(store) == []  # a process that does not stay builds nothing while it is asked
     upkeep.begin()
     upkeep.look_at(snapshot, [snapshot.spaces[SPACE]])
-    (thread,) = [t for t in threading.enumerate() if t.name == "soundkin-upkeep"]
-    thread.join()
+    assert upkeep._thread is not None
+    upkeep._thread.join()
     upkeep.close()
     assert len(names(store)) == 1
     snapshot = fresh(catalogue)

@@ -49,7 +49,7 @@ class Spoilt(decode.SoundReader):
         for block in super().blocks():
             for part in (block[:len(block) // 2], block[len(block) // 2:]):
                 if self.slow:
-                    time.sleep(1.8)
+                    time.sleep(2.8)
                 yield part
 
 decode.SoundReader = Spoilt
@@ -109,11 +109,11 @@ def test_a_stuck_decoder_is_given_up_and_a_slow_one_is_not(store: Store, tmp_pat
     folder = tmp_path / "S"
     for seed, name in enumerate(["a", "stuck", "slow", "z"]):
         wav(folder / f"{name}.wav", seed, 1.0)
-    report = index(store, folder, jobs=2, timeout_s=3.0)
+    report = index(store, folder, jobs=2, timeout_s=5.0)
     assert (report.decoded, report.failed) == (3, 1)
     assert ledger(store) == {b"stuck.wav": "time-out"}
     [row] = store.read("failures").to_pylist()
-    assert "no progress within 3 s" in row["message"]
+    assert "no progress within 5 s" in row["message"]
     assert row["byte_hash"]
     (folder / "stuck.wav").rename(folder / "elsewhere.wav")
     again = index(store, folder)  # known by its bytes: nobody waits for it a second time
