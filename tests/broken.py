@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import TYPE_CHECKING
 
 import av
@@ -109,6 +110,7 @@ def _scrambled(flac: bytes) -> bytes:
     return _with(flac, middle, np.random.default_rng(3).bytes(len(flac) // 3))
 
 
+@cache
 def _days_of_flac(rate_hz: int = 1_000, hours: int = 49) -> bytes:
     """Frames of one value each, 65,535 samples in some 14 bytes, and a header that leaves the length open."""
     block = 65_535

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pytest
@@ -54,13 +55,19 @@ def test_against_a_loop(seed: int, n: int, pairs: int, cuts: list[int]) -> None:
     assert (meter.frames, meter.low, meter.high) == (n, samples.min(), samples.max())
 
 
+@cache
+def long_sound(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Samples, and between what their peaks must lie."""
+    samples = np.random.default_rng(n).normal(0, 0.2, n).astype(np.float32)
+    samples *= np.linspace(1, 0.1, n, dtype=np.float32)
+    return samples, loop(samples, 800, Fraction(0)), loop(samples, 800, Fraction(1, 8))
+
+
 @pytest.mark.parametrize("n", [800, 44_100, 1_000_000, 5_000_003])
 @pytest.mark.parametrize("block", [1_000, 65_536, 10_000_000])
 def test_long_sounds_in_blocks(n: int, block: int) -> None:
-    samples = np.random.default_rng(n).normal(0, 0.2, n).astype(np.float32)
-    samples *= np.linspace(1, 0.1, n, dtype=np.float32)
+    samples, inner, outer = long_sound(n)
     meter = measure(samples, 800, list(range(block, n, block)))
-    inner, outer = loop(samples, 800, Fraction(0)), loop(samples, 800, Fraction(1, 8))
     found = meter.peaks()
     assert found.shape == (800, 2)
     assert found.dtype == np.int8
