@@ -46,6 +46,7 @@ export class DuplicatesView {
   #groups: readonly api.GroupOut[] = [];
   #heard = -1;
   #timer = 0;
+  #asked = 0;
 
   constructor(events: DuplicateEvents) {
     this.#events = events;
@@ -83,9 +84,10 @@ export class DuplicatesView {
 
   async load(): Promise<void> {
     clearTimeout(this.#timer);
+    const asked = ++this.#asked;
     try {
       const found = await api.duplicates(this.#kind, this.#shown);
-      if (this.root.hidden) return;
+      if (this.root.hidden || asked !== this.#asked) return;
       this.#fill(found);
       if (found.job.state === "running") this.#timer = window.setTimeout(() => void this.load(), LOOK_MS);
     } catch (error) {

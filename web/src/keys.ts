@@ -35,15 +35,29 @@ export interface Press {
 }
 
 /** Where the focus is: keys that the focused element uses itself are left to it. */
-export type Focus = "text" | "control" | "elsewhere";
+export type Focus = "text" | "slider" | "control" | "elsewhere";
+
+/** What a slider does itself; all other keys mean there what they mean elsewhere. */
+const SLIDER_KEYS = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End"]);
 
 export function focusOf(target: EventTarget | null): Focus {
   if (!(target instanceof HTMLElement)) return "elsewhere";
   if (target.isContentEditable || target.matches("textarea, select")) return "text";
+  if (target.matches("input[type=range], [role=slider]")) return "slider";
   if (target.matches("input")) {
     return target.matches("[type=checkbox], [type=button], [type=file]") ? "control" : "text";
   }
-  return target.matches("button, a[href], summary, [role=slider]") ? "control" : "elsewhere";
+  return target.matches("button, a[href], summary") ? "control" : "elsewhere";
+}
+
+/** Call `then` when a menu of the page was used with the pointer: it would keep the focus, and with it the arrow keys. */
+export function listenChoice(then: () => void): void {
+  let pointed = false;
+  document.addEventListener("pointerdown", () => (pointed = true), true);
+  document.addEventListener("keydown", () => (pointed = false), true);
+  document.addEventListener("change", ({ target }) => {
+    if (pointed && target instanceof HTMLSelectElement && !target.closest("dialog")) then();
+  });
 }
 
 /** The commands of the page, found by key. */
@@ -67,6 +81,7 @@ export class Keys {
     if (press.defaultPrevented || press.isComposing) return null;
     if (press.ctrlKey || press.metaKey || press.altKey) return null;
     if (focus === "text") return null;
+    if (focus === "slider" && SLIDER_KEYS.has(press.key)) return null;
     if (focus === "control" && (press.key === " " || press.key === "Enter")) return null;
     return this.#byKey.get(fold(press.key)) ?? null;
   }

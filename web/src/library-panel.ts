@@ -105,7 +105,7 @@ function spaces(indexes: readonly api.SpaceOut[], installed: readonly string[]):
       {},
       el("strong", {}, space.name),
       el("span", { class: "numbers dim" }, countOf(space.vectors, "vector")),
-      el("span", { class: "dim" }, `${space.indexed.kind}: ${space.indexed.why} · ${space.indexed.said}`),
+      el("span", { class: "dim" }, `${space.indexed.kind}: ${space.indexed.why}${space.indexed.said === space.indexed.kind ? "" : ` · ${space.indexed.said}`}`),
     ),
   );
   return el("div", {}, lines.length ? el("ul", { class: "spaces" }, ...lines) : el("p", { class: "dim" }, "None yet."), more);

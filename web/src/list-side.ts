@@ -77,7 +77,7 @@ export class ListSide {
       if (signal.aborted) return;
       const again = this.#listed !== null && sameRows(view, this.#listed);
       const { selected } = this.#results;
-      this.#show(found, again ? { ...view, at: this.#results.row()?.key ?? view.at } : view);
+      this.#show(found, again ? { ...view, at: this.#results.row()?.key ?? view.at } : view, again);
       // what was selected has been taken off a list: its successor is
       if (again && view.list !== null && selected >= 0 && this.#results.selected < 0) this.#results.select(selected);
     } catch (error) {
@@ -156,13 +156,13 @@ export class ListSide {
     if (view.at !== at) this.#navigator.go({ ...view, at, sound }, { replace: true });
   }
 
-  #show(found: Found, view: View): void {
+  #show(found: Found, view: View, again = false): void {
     this.#found = found;
     this.#listed = view;
     this.#awaited = null;
     if (found.source instanceof HitRows && !view.different) found.source.setLeast(view.least);
     this.#results.say(found.status, found.remark);
-    this.#results.show(found.source, view.at);
+    this.#results.show(found.source, view.at, again);
     this.#count(view);
     this.#events.onRows();
   }

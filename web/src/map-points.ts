@@ -100,15 +100,18 @@ export function closenessRange(near: Uint8Array): [number, number] {
   return [low, Math.max(low + 1, below(0.998))];
 }
 
-/** Four bytes for each point, by its closeness (0 to 255): far ones faint, near ones in full colour. */
+const FEW = 500;
+
+/** Four bytes for each point, by its closeness (0 to 255): far ones faint (of few points less so), near ones in full colour. */
 export function closenessColours(near: Uint8Array, dark: boolean): Uint8Array {
   const [far, close] = dark ? [[90, 98, 95], [120, 235, 222]] : [[170, 176, 173], [0, 110, 102]];
   const [low, high] = closenessRange(near);
+  const faint = near.length < FEW ? 150 : 70;
   const out = new Uint8Array(near.length * 4);
   for (let i = 0; i < near.length; i++) {
     const share = Math.min(1, Math.max(0, ((near[i] ?? 0) - low) / (high - low))) ** 1.5;
     for (let c = 0; c < 3; c++) out[4 * i + c] = Math.round(far[c]! + (close[c]! - far[c]!) * share);
-    out[4 * i + 3] = Math.round(70 + 185 * share);
+    out[4 * i + 3] = Math.round(faint + (255 - faint) * share);
   }
   return out;
 }

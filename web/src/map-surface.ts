@@ -1,7 +1,8 @@
 // The surface of the map: points, labels and rings, moved by pointer and wheel, outlined by a lasso.
 
 import { type Camera, fit, fromPixels, pan, toPixels, zoom } from "./camera";
-import { cssValue, el } from "./dom";
+import { el } from "./dom";
+import { type Label, MapOver } from "./map-over";
 import { boundsOf, type PointGrid, type Spot } from "./point-grid";
 import { dotSize, Points } from "./points";
 
@@ -13,12 +14,6 @@ export interface SurfaceEvents {
   /** A path that is drawn has come to a point. */
   onReach: (index: number) => void;
   onPathEnd: () => void;
-}
-
-export interface Label {
-  text: string;
-  x: number;
-  y: number;
 }
 
 const REACH_PX = 12;
@@ -49,7 +44,9 @@ export class MapSurface {
   tool: "move" | "lasso" | "path" = "move";
   #events: SurfaceEvents;
   #points: Points;
-  #over = el("canvas", { class: "over" });
+  /** What was drawn of very many points stands here while all of them are drawn below it. */
+  #still = el("canvas", { hidden: true });
+  #over = new MapOver();
   #grid: PointGrid | null = null;
   #labels: readonly Label[] = [];
   #rings: readonly number[] = [];
@@ -57,9 +54,12 @@ export class MapSurface {
   #path: Spot[] = [];
   #camera: Camera = { x: 0, y: 0, scale: 1 };
   #whole = 1;
+  /** Whether all is looked at, whatever room there is. */
+  #isWhole = true;
   #pointers = new Map<number, [number, number]>();
   #moved = false;
   #frame = 0;
+  #overFrame = 0;
   #clock = 0;
   #rest = 0;
   #most = FIRST_MOST;
@@ -68,8 +68,8 @@ export class MapSurface {
     this.#events = events;
     const canvas = el("canvas", { class: "points" });
     this.#points = new Points(canvas);
-    this.root = el("div", { class: "surface", aria: { role: "img", label: "Map of the sounds: what is near sounds alike" } }, canvas, this.#over);
-    const over = this.#over;
+    this.root = el("div", { class: "surface", aria: { role: "img", label: "Map of the sounds: what is near sounds alike" } }, canvas, this.#still, this.#over.canvas);
+    const over = this.#over.canvas;
     over.addEventListener("pointerdown", (event) => this.#onDown(event));
     over.addEventListener("pointermove", (event) => this.#onMove(event));
     over.addEventListener("pointerup", (event) => this.#onUp(event));
@@ -79,7 +79,7 @@ export class MapSurface {
     });
     over.addEventListener("pointerleave", () => events.onHover(-1));
     over.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
-    new ResizeObserver(() => this.draw()).observe(this.root);
+    new ResizeObserver(() => (this.#isWhole ? this.all() : this.draw())).observe(this.root);
   }
 
   /** Whether this browser can draw the map. */
@@ -106,25 +106,26 @@ export class MapSurface {
   /** Ring these points. */
   setRings(rings: readonly number[]): void {
     this.#rings = rings;
-    this.draw();
+    this.#drawOverSoon();
   }
 
   /** Show an outline that was drawn before. */
   setOutline(outline: readonly Spot[]): void {
     this.#outline = [...outline];
-    this.draw();
+    this.#drawOverSoon();
   }
 
   /** Look at everything. */
   all(): void {
-    if (!this.#grid) return;
+    this.#isWhole = true;
+    if (!this.#grid || !this.#width || !this.#height) return;
     this.#camera = fit(this.#grid.bounds, this.#width, this.#height);
     this.#whole = this.#camera.scale;
     this.draw();
   }
 
   zoomBy(factor: number): void {
-    this.#camera = zoom(this.#camera, factor, this.#width / 2, this.#height / 2, this.#width, this.#height);
+    this.#look(zoom(this.#camera, factor, this.#width / 2, this.#height / 2, this.#width, this.#height));
     this.draw();
   }
 
@@ -140,7 +141,7 @@ export class MapSurface {
     const xy = Float32Array.from(indexes.flatMap((i) => [this.#grid!.xy[2 * i]!, this.#grid!.xy[2 * i + 1]!]));
     const [left, bottom, right, top] = boundsOf(xy);
     const close = fit([left, bottom, right, top], this.#width, this.#height);
-    this.#camera = { ...close, scale: Math.min(close.scale, this.#whole * most) };
+    this.#look({ ...close, scale: Math.min(close.scale, this.#whole * most) });
     this.draw();
   }
 
@@ -151,24 +152,73 @@ export class MapSurface {
     return toPixels(this.#camera, xy[2 * index]!, xy[2 * index + 1]!, this.#width, this.#height);
   }
 
-  /** Draw with the next frame. */
-  draw(most = Infinity): void {
-    cancelAnimationFrame(this.#frame);
-    clearTimeout(this.#rest);
-    this.#frame = requestAnimationFrame(() => {
-      if (!this.#width || !this.#height) return;
-      if (this.#grid && this.#camera.scale === 1 && this.#whole === 1) this.all();
-      const { count } = this.#points;
-      const size = dotSize(count, this.#camera.scale / this.#whole, this.#width) * movingSize(count, most);
-      this.#points.draw(this.#camera, this.#width, this.#height, size, most);
-      this.#drawOver();
+  /** Draw with the next frame; of very many points some at first, then all of them, a share in each frame. */
+  draw(): void {
+    this.#next(() => {
+      this.#drawSome();
+      if (this.#points.count > this.#most) this.#next(() => this.#drawAll());
     });
   }
 
-  /** Draw while the map moves: of very many points as many as this machine draws in a frame; all when it rests. */
+  #look(camera: Camera): void {
+    this.#camera = camera;
+    this.#isWhole = false;
+  }
+
+  /** Do this with the next frame, and nothing else that was to be drawn. */
+  #next(then: (now: number) => void): void {
+    cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#rest);
+    this.#frame = requestAnimationFrame((now) => this.#width && this.#height && then(now));
+  }
+
+  /** Draw what lies over the points with the next frame. */
+  #drawOverSoon(): void {
+    this.#overFrame ||= requestAnimationFrame(() => {
+      this.#overFrame = 0;
+      if (this.#width && this.#height) this.#drawOver();
+    });
+  }
+
+  /** Draw as many points as this machine draws in a frame, and what lies over them. */
+  #drawSome(): void {
+    this.#drawPoints(0, this.#most, movingSize(this.#points.count, this.#most));
+    this.#still.hidden = true;
+    this.#drawOver();
+  }
+
+  /** Draw all points, a share in each frame, below the picture of some of them that stands. */
+  #drawAll(from = 0, before: number | null = null): void {
+    if (!from) this.#keepPicture();
+    const share = this.#most;
+    this.#drawPoints(from, share, 1);
+    if (from + share >= this.#points.count) this.#still.hidden = true;
+    else {
+      this.#next((now) => {
+        if (before !== null) this.#most = nextMost(share, now - before);
+        this.#drawAll(from + share, now);
+      });
+    }
+  }
+
+  #drawPoints(from: number, share: number, larger: number): void {
+    const { count } = this.#points;
+    const size = dotSize(count, this.#camera.scale / this.#whole, this.#width) * larger;
+    this.#points.draw(this.#camera, this.#width, this.#height, size, from, share);
+  }
+
+  #keepPicture(): void {
+    const { canvas } = this.#points;
+    this.#still.width = canvas.width;
+    this.#still.height = canvas.height;
+    this.#still.getContext("2d")?.drawImage(canvas, 0, 0);
+    this.#still.hidden = false;
+  }
+
+  /** Draw while the map moves: of very many points some; all when it rests. */
   #drawMoving(): void {
     const most = this.#most;
-    this.draw(most);
+    this.#next(() => this.#drawSome());
     if (this.#points.count <= most) return;
     this.#rest = window.setTimeout(() => this.draw(), this.#pointers.size ? HELD_MS : REST_MS);
     this.#clock ||= requestAnimationFrame((drawn) => {
@@ -188,68 +238,12 @@ export class MapSurface {
   }
 
   #drawOver(): void {
-    const ratio = window.devicePixelRatio || 1;
-    const [width, height] = [this.#width, this.#height];
-    const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (this.#over.width !== w) this.#over.width = w;
-    if (this.#over.height !== h) this.#over.height = h;
-    const context = this.#over.getContext("2d");
-    if (!context) return;
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, height);
-    this.#drawLabels(context, width, height);
-    context.strokeStyle = cssValue("--text");
-    context.lineWidth = 2;
-    for (const index of this.#rings) {
-      const at = this.pixelsOf(index);
-      if (!at) continue;
-      context.beginPath();
-      context.arc(...at, 9, 0, 2 * Math.PI);
-      context.stroke();
-    }
-    if (this.#path.length) this.#drawPath(context, width, height);
-    if (this.#outline.length < 2) return;
-    context.beginPath();
-    for (const [x, y] of this.#outline) context.lineTo(...toPixels(this.#camera, x, y, width, height));
-    context.closePath();
-    context.fillStyle = cssValue("--accent");
-    context.globalAlpha = 0.12;
-    context.fill();
-    context.globalAlpha = 1;
-    context.strokeStyle = cssValue("--accent");
-    context.stroke();
-  }
-
-  #drawPath(context: CanvasRenderingContext2D, width: number, height: number): void {
-    context.beginPath();
-    for (const [x, y] of this.#path) context.lineTo(...toPixels(this.#camera, x, y, width, height));
-    context.lineJoin = "round";
-    context.strokeStyle = cssValue("--accent");
-    context.stroke();
-  }
-
-  /** Labels where there is room: the largest crowds first. */
-  #drawLabels(context: CanvasRenderingContext2D, width: number, height: number): void {
-    context.font = "600 12px system-ui, sans-serif";
-    context.textAlign = "center";
-    context.lineWidth = 4;
-    context.lineJoin = "round";
-    context.strokeStyle = cssValue("--bg");
-    context.fillStyle = cssValue("--text");
-    const taken: [number, number, number][] = [];
-    for (const { text, x, y } of this.#labels) {
-      const [px, py] = toPixels(this.#camera, x, y, width, height);
-      const half = context.measureText(text).width / 2 + 6;
-      if (px < half || px > width - half || py < 12 || py > height - 6) continue;
-      if (taken.some(([ox, oy, other]) => Math.abs(px - ox) < half + other && Math.abs(py - oy) < 18)) continue;
-      taken.push([px, py, half]);
-      context.strokeText(text, px, py);
-      context.fillText(text, px, py);
-    }
+    const rings = this.#rings.map((index) => this.pixelsOf(index)).filter((at) => at !== null);
+    this.#over.draw(this.#camera, this.#width, this.#height, { labels: this.#labels, rings, outline: this.#outline, path: this.#path });
   }
 
   #place(event: MouseEvent): [number, number] {
-    const box = this.#over.getBoundingClientRect();
+    const box = this.#over.canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   }
 
@@ -265,7 +259,7 @@ export class MapSurface {
   #onDown(event: PointerEvent): void {
     if (event.button !== 0) return;
     const place = this.#place(event);
-    this.#over.setPointerCapture(event.pointerId);
+    this.#over.canvas.setPointerCapture(event.pointerId);
     this.#pointers.set(event.pointerId, place);
     this.#moved = false;
     const tool = this.#toolOf(event);
@@ -287,14 +281,14 @@ export class MapSurface {
       if (index >= 0) this.#events.onReach(index);
     }
     this.#path.push(this.#spot(...to));
-    this.draw();
+    this.#drawOverSoon();
   }
 
   #endPath(): boolean {
     if (!this.#path.length) return false;
     this.#path = [];
     this.#events.onPathEnd();
-    this.draw();
+    this.#drawOverSoon();
     return true;
   }
 
@@ -315,11 +309,16 @@ export class MapSurface {
     if (other) {
       const far = (spot: [number, number]) => Math.max(1, Math.hypot(spot[0] - other[0], spot[1] - other[1]));
       const middle: [number, number] = [(place[0] + other[0]) / 2, (place[1] + other[1]) / 2];
-      this.#camera = zoom(pan(this.#camera, dx / 2, dy / 2), far(place) / far(before), ...middle, this.#width, this.#height);
+      this.#look(zoom(pan(this.#camera, dx / 2, dy / 2), far(place) / far(before), ...middle, this.#width, this.#height));
+      this.#drawMoving();
     } else if (tool === "path") this.#walk(before, place);
-    else if (drawing) this.#outline.push(this.#spot(...place));
-    else this.#camera = pan(this.#camera, dx, dy);
-    this.#drawMoving();
+    else if (drawing) {
+      this.#outline.push(this.#spot(...place));
+      this.#drawOverSoon();
+    } else {
+      this.#look(pan(this.#camera, dx, dy));
+      this.#drawMoving();
+    }
   }
 
   #onUp(event: PointerEvent): void {
@@ -334,7 +333,7 @@ export class MapSurface {
     const factor = Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015));
     const wanted = this.#camera.scale * factor;
     if (wanted < this.#whole / 4 || wanted > this.#whole * 5000) return;
-    this.#camera = zoom(this.#camera, factor, ...this.#place(event), this.#width, this.#height);
+    this.#look(zoom(this.#camera, factor, ...this.#place(event), this.#width, this.#height));
     this.#drawMoving();
   }
 }

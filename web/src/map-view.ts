@@ -63,6 +63,8 @@ export class MapView {
   #ringed: string | null = null;
   #hover = 0;
   #timer = 0;
+  /** The painting that was asked for last: colours that come later than newer ones are not shown. */
+  #painting = 0;
 
   constructor(events: MapEvents) {
     this.#events = events;
@@ -204,7 +206,7 @@ export class MapView {
       if (map.version && map.version !== this.#points?.version) await this.#fill(map);
       if (running && !this.root.hidden) this.#timer = window.setTimeout(() => void this.#follow(), LOOK_MS);
     } catch (error) {
-      this.#events.onError(error);
+      if (space === this.#space) this.#events.onError(error);
     }
   }
 
@@ -223,22 +225,32 @@ export class MapView {
   async #paint(): Promise<void> {
     const points = this.#points;
     if (!points) return;
+    const painting = ++this.#painting;
+    const isOld = () => painting !== this.#painting || points !== this.#points;
     try {
       const by = this.#colour.value as Colour;
       if (by === "closeness" && this.#items.length) {
-        this.#surface.setColours(closenessColours(await api.mapCloseness([...this.#items], this.#space), isDark()));
+        const near = await api.mapCloseness([...this.#items], this.#space);
+        if (isOld()) return;
+        this.#surface.setColours(closenessColours(near, isDark()));
         this.#legend.replaceChildren();
       } else if (by === "cluster" || by === "closeness") {
         this.#surface.setColours(coloursOf(points.cluster, isDark()));
         this.#legend.replaceChildren();
       } else {
         const { names, groups } = await api.mapGroups(by, this.#space);
+        if (isOld()) return;
         this.#surface.setColours(coloursOf(Array.from(points.sound, (sound) => groups[sound] ?? -1), isDark()));
         this.#showLegend(names);
       }
     } catch (error) {
-      this.#events.onError(error);
+      if (!isOld()) this.#events.onError(error);
     }
+  }
+
+  /** The server is there again: ask for what it could not tell meanwhile. */
+  recover(): void {
+    if (!this.root.hidden) void this.#follow();
   }
 
   #showLegend(names: readonly string[]): void {

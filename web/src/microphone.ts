@@ -5,6 +5,8 @@ import { timeText } from "./format";
 import { Gate, levelDb, wavOf } from "./take";
 
 export interface MicrophoneEvents {
+  /** The microphone is about to be opened: what is heard would be heard by it. */
+  onOpen: () => void;
   onTake: (file: File) => void;
   onError: (text: string) => void;
 }
@@ -34,6 +36,7 @@ export class Microphone {
   #takes = el("ul", { class: "takes", aria: { label: "Takes" } });
   #open: { context: AudioContext; stream: MediaStream; gate: Gate } | null = null;
   #count = 0;
+  #starting = false;
 
   constructor(events: MicrophoneEvents) {
     this.#events = events;
@@ -67,17 +70,21 @@ export class Microphone {
   }
 
   async start(): Promise<void> {
-    if (this.#open) return;
+    if (this.#open || this.#starting) return;
     // On insecure pages `mediaDevices` is not there, whatever the types say.
     if (!(navigator.mediaDevices as MediaDevices | undefined)) {
       this.#events.onError(INSECURE);
       return;
     }
+    this.#starting = true;
+    this.#events.onOpen();
     try {
       await this.#listen();
     } catch (error) {
       this.#release();
       this.#events.onError(refusal(error));
+    } finally {
+      this.#starting = false;
     }
     this.#show();
   }

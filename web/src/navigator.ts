@@ -78,7 +78,9 @@ export class Navigator {
   go(view: View, { replace = false, dropNumber = null as number | null } = {}): void {
     const address = `/${formatView(view)}`;
     const mark = view.drop === null ? null : { drop: dropNumber ?? this.dropNumber };
-    if (replace) this.#place.replace(address, mark);
+    // going where one is already would be a step back that leads nowhere
+    const same = dropNumber === null && address === `/${formatView(this.view)}`;
+    if (replace || same) this.#place.replace(address, mark);
     else this.#place.push(address, mark);
     this.#show(view);
   }

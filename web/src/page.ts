@@ -11,7 +11,7 @@ import { find, type Found } from "./finder";
 import { countOf } from "./format";
 import { Hearing } from "./hearing";
 import { keySheet } from "./key-sheet";
-import { focusOf, Keys } from "./keys";
+import { focusOf, Keys, listenChoice } from "./keys";
 import { emptyLibrary, LibraryPanel } from "./library-panel";
 import { LibraryWatch } from "./library-watch";
 import { ListSide } from "./list-side";
@@ -45,6 +45,7 @@ export class Page {
   readonly list: ListSide;
   readonly mapSide: MapSide;
   readonly microphone = new Microphone({
+    onOpen: () => this.player.stop(),
     onTake: (file) => void this.drop(file),
     onError: (text) => this.#notice.say(text),
   });
@@ -55,8 +56,7 @@ export class Page {
   });
   #suggestions = new Suggestions({
     onPlay: (one) => this.hearing.audition.playSound(one, 0),
-    onChange: () => void this.list.load(),
-    onError: (error) => this.#notice.tell(error),
+    onChange: () => void (isFiltered(this.navigator.view) && this.list.load()),
   });
   #peaks = new PeakStore(api.peaks);
   #cards = new Cards();
@@ -83,7 +83,7 @@ export class Page {
   constructor(host: HTMLElement) {
     const { navigator } = this;
     const tell = (error: unknown) => this.#notice.tell(error);
-    this.results = new Results(this.#peaks, takeAway(() => this.results.rows(MOST_AWAY), (slices) => this.#keep({ slices, name: countOf(slices.length, "sound") }), tell), {
+    this.results = new Results(this.#peaks, this.#takeAway(tell), {
       onSelect: (index, play) => this.list.select(index, play),
       onSeek: (index, second) => this.#seek(index, second),
       onRegion: (row, cut) => this.#steps.similar(row.soundId, cut),
@@ -159,7 +159,7 @@ export class Page {
       onTags: (soundId, tags) => this.#setTags(soundId, tags),
       onSimilar: (soundId, cut) => this.#steps.similar(soundId, cut),
       spaces: async () => (await this.#watch.loaded)?.spaces ?? [],
-      onSuggest: (tag) => void this.#suggestions.open(tag, spaceOf(navigator.view)).catch(tell),
+      onSuggest: (tag) => void this.#suggestions.open(tag, spaceOf(navigator.view)),
       onError: tell,
       samples: (soundId, from, to) => this.hearing.audition.samples(soundId, from, to),
     });
@@ -182,7 +182,12 @@ export class Page {
       mayReload: () => this.list.mayReload,
       onReload: () => void this.list.load(),
       onMarks: () => void this.#seeMarks().catch(tell),
-      onBack: () => this.list.recover(),
+      onBack: () => {
+        this.list.recover();
+        this.mapSide.map.recover();
+        void this.#query.show();
+        void this.#sound.show(this.navigator.view.sound, spaceOf(this.navigator.view));
+      },
       onFailures: () => void this.#panel.open().catch(tell),
       onError: tell,
     });
@@ -231,6 +236,7 @@ export class Page {
     player.onBlocked = () => this.#notice.say("Your browser plays sound only after a click: click anywhere.");
     listenDrop((file) => void this.drop(file));
     document.addEventListener("keydown", (event) => this.#onKey(event));
+    listenChoice(() => this.results.focus());
     this.#show(navigator.view);
     this.results.say("Loading…", "");
     this.#watch.start();
@@ -343,6 +349,12 @@ export class Page {
     } catch (error) {
       this.#notice.tell(error);
     }
+  }
+
+  /** The menu that takes away what is listed, called as it is. */
+  #takeAway(onError: (error: unknown) => void): HTMLElement {
+    const name = () => this.#lists.get(this.navigator.view.list)?.name ?? "soundkin";
+    return takeAway(() => this.results.rows(MOST_AWAY), name, (slices) => this.#keep({ slices, name: countOf(slices.length, "sound") }), onError);
   }
 
   /** Open the lists; `kept`: what is to be put on one. */

@@ -48,14 +48,15 @@ export class PeakStore {
   async #load(soundIds: readonly string[]): Promise<void> {
     this.#fetches++;
     for (const soundId of soundIds) this.#running.add(soundId);
-    const found = await this.#fetch(soundIds, AbortSignal.timeout(20_000)).catch(() => []);
+    const found = await this.#fetch(soundIds, AbortSignal.timeout(20_000)).catch(() => null);
     this.#fetches--;
     soundIds.forEach((soundId, at) => {
-      this.#keep(soundId, found[at] ?? new Int8Array(0));
+      if (found) this.#keep(soundId, found[at] ?? new Int8Array(0));
       this.#running.delete(soundId);
       const then = this.#waiting.get(soundId) ?? [];
       this.#waiting.delete(soundId);
-      for (const call of then) call();
+      // what could not be had is asked for when it is wanted again
+      if (found) for (const call of then) call();
     });
     this.#next();
   }

@@ -215,6 +215,8 @@ export class Player {
       if (this.#voice !== voice) return;
       this.#schedule(voice, index, Math.max(whenS, context.currentTime + 0.004), piece);
     } catch (error) {
+      if (this.#voice !== voice) return;
+      this.stop();
       this.onError(error);
     }
   }

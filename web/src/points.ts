@@ -26,8 +26,9 @@ void main() {
 
 /** How large a dot is, in pixels of the screen: smaller where there are many on little room, larger close up. */
 export function dotSize(count: number, zoomed: number, width: number): number {
-  const base = count > 200_000 ? 2 : count > 20_000 ? 3 : count > 2000 ? 5 : 8;
-  return Math.min(14, base * Math.max(0.55, Math.min(1, width / 700)) * Math.max(1, Math.sqrt(zoomed) * 0.8));
+  const base = count > 200_000 ? 2 : count > 20_000 ? 3 : count > 2000 ? 5 : count > 200 ? 8 : 11;
+  const room = count > 200 ? Math.max(0.55, Math.min(1, width / 700)) : 1;
+  return Math.min(14, base * room * Math.max(1, Math.sqrt(zoomed) * 0.8));
 }
 
 /** An order of `count` things in which the first ones are spread evenly over all: steps of the golden ratio. */
@@ -92,8 +93,11 @@ export class Points {
     gl.bufferData(gl.ARRAY_BUFFER, laid, gl.DYNAMIC_DRAW);
   }
 
-  /** Draw what the camera sees on a canvas of `width` times `height` pixels of the page; of many points, `most`. */
-  draw(camera: Camera, width: number, height: number, size: number, most = Infinity): void {
+  /**
+   * Draw what the camera sees on a canvas of `width` times `height` pixels of the page: `share` points from the
+   * `from`-th on. The first ones clear the canvas.
+   */
+  draw(camera: Camera, width: number, height: number, size: number, from: number, share: number): void {
     const gl = this.#gl;
     if (!gl || !this.#buffers) return;
     const ratio = window.devicePixelRatio || 1;
@@ -102,11 +106,11 @@ export class Points {
     if (this.canvas.height !== h) this.canvas.height = h;
     gl.viewport(0, 0, w, h);
     gl.clearColor(0, 0, 0, 0);
-    gl.clear(gl.COLOR_BUFFER_BIT);
+    if (!from) gl.clear(gl.COLOR_BUFFER_BIT);
     gl.uniform2f(this.#uniforms.middle, camera.x, camera.y);
     gl.uniform2f(this.#uniforms.scale, (2 * camera.scale) / width, (2 * camera.scale) / height);
     gl.uniform1f(this.#uniforms.size, size * ratio);
-    gl.drawArrays(gl.POINTS, 0, Math.min(this.#count, most));
+    gl.drawArrays(gl.POINTS, from, Math.max(0, Math.min(this.#count - from, share)));
   }
 
   #prepare(gl: WebGLRenderingContext): void {

@@ -1,5 +1,6 @@
 // The list: one row a sound, with its waveform, what was hit, and what can be done with it.
 
+import { KeyedRows } from "./cards";
 import { el, setText } from "./dom";
 import { rangeText, timeText } from "./format";
 import type { PeakStore } from "./peaks";
@@ -90,16 +91,17 @@ export class Results {
     listenRowDrag(this.grid, (index) => this.row(index), events.mover);
   }
 
-  /** Show other rows; the selection goes to the row named `at` when it is among them. */
-  show(source: Source | null, at: string | null): void {
+  /** Show other rows; the selection goes to the row named `at` when it is among them. `same`: as they are by now. */
+  show(source: Source | null, at: string | null, same = false): void {
     const held = this.#holdsFocus;
     this.#source = source;
     this.selected = source && at !== null ? source.indexOf(at) : -1;
     this.grid.hidden = !source?.count;
     if (held) this.focus();
     this.root.classList.toggle("browse", !(source instanceof HitRows));
+    this.root.classList.toggle("slices", source instanceof KeyedRows);
     this.grid.setAttribute("aria-rowcount", String(source?.count ?? 0));
-    this.grid.scrollTop = 0;
+    if (!same) this.grid.scrollTop = 0;
     this.#list.setCount(source?.count ?? 0);
     if (this.selected >= 0) this.#list.scrollTo(this.selected);
     this.#markSelected();
@@ -296,7 +298,18 @@ export class Results {
     this.#markPlaying(view);
     view.drag.hidden = true;
     if (row) this.#fillText(view, row);
-    else setText(view.name, "…");
+    else this.#blank(view);
+  }
+
+  /** A row that has not come: nothing of the one that stood there before. */
+  #blank({ root, name, folder, range, length, band, bands, badge, tags, further, star }: View): void {
+    setText(name, "…");
+    for (const part of [folder, range, length, band]) setText(part, "");
+    tags.replaceChildren();
+    band.dataset["band"] = root.title = "";
+    badge.hidden = bands.hidden = further.hidden = true;
+    star.setAttribute("aria-pressed", "false");
+    delete root.dataset["sound"];
   }
 
   #fillText(view: View, row: Row): void {

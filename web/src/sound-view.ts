@@ -41,7 +41,7 @@ export class SoundView {
   readonly root: HTMLElement;
   #events: SoundEvents;
   #title = el("h2");
-  #facts = el("p", { class: "dim" });
+  #facts = el("p", { class: "facts dim" });
   #path = el("p", { class: "path dim" });
   #state = el("span", { class: "badge", hidden: true });
   #picture: SoundPicture;
@@ -55,6 +55,7 @@ export class SoundView {
   #sound: api.SoundOut | null = null;
   #request = new AbortController();
   #compared = -1;
+  #comparing = false;
 
   constructor(events: SoundEvents) {
     this.#events = events;
@@ -113,8 +114,17 @@ export class SoundView {
       this.#perhaps.ask(sound.sound_id, space, request.signal);
       await Promise.all([this.#draw(sound, request.signal), this.#listNearest(sound, space, request.signal)]);
     } catch (error) {
-      if (!request.signal.aborted) this.#events.onError(error);
+      if (request.signal.aborted) return;
+      if (this.#sound) this.#events.onError(error);
+      else this.#miss(error);
     }
+  }
+
+  /** A sound that cannot be had: why, and nothing that looks like one. */
+  #miss(error: unknown): void {
+    setText(this.#title, "This sound cannot be shown");
+    setText(this.#facts, errorText(error));
+    this.root.classList.add("missing");
   }
 
   setTags(soundId: string, tags: readonly string[]): void {
@@ -132,9 +142,10 @@ export class SoundView {
   /** Colour the segments by how much they are like what is heard now; asked anew when another one begins. */
   #compare(sound: api.SoundOut, second: number): void {
     const moment = Math.floor(second * 2);
-    if (moment === this.#compared || sound.n_segments < 2) return;
+    if (this.#comparing || moment === this.#compared || sound.n_segments < 2) return;
     this.#compared = moment;
-    api.alike(sound.sound_id, second, this.#request.signal).then(
+    this.#comparing = true;
+    void api.alike(sound.sound_id, second, this.#request.signal).then(
       ({ segments, segment_id }) => {
         if (this.#sound !== sound) return;
         const here = segments.find((one) => one.segment_id === segment_id);
@@ -145,7 +156,7 @@ export class SoundView {
         );
       },
       () => {},
-    );
+    ).finally(() => (this.#comparing = false));
   }
 
   redraw(): void {
@@ -153,6 +164,7 @@ export class SoundView {
   }
 
   #fill(sound: api.SoundOut): void {
+    this.root.classList.remove("missing");
     setText(this.#title, sound.name);
     setText(this.#facts, factsText(sound));
     setText(this.#path, sound.path);

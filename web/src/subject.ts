@@ -12,7 +12,7 @@ import type { Cut } from "./state";
 type Samples = (soundId: string, startS: number, endS: number) => Promise<AudioBuffer>;
 
 const PEAK_PAIRS = 800;
-const NOT_HERE = "(this browser cannot draw or play this format; the search works)";
+const NOT_HERE = "(not a format that this browser draws or plays; the search may know it)";
 
 export class Subjects {
   #cards: Cards;

@@ -3,12 +3,12 @@
 import * as api from "./api";
 import { el, replaceKept, setText } from "./dom";
 import { countOf, spaceName } from "./format";
+import { errorText } from "./notice";
 
 export interface SuggestionEvents {
   onPlay: (suggestion: api.SuggestionOut) => void;
   /** Tags have changed. */
   onChange: () => void;
-  onError: (error: unknown) => void;
 }
 
 const LIKELY = 0.5;
@@ -26,16 +26,20 @@ export class Suggestions {
   #said = el("p", { aria: { role: "status" } });
   #list = el("ul", { class: "suggestions" });
   #all = el("button", { type: "button", class: "main" }, "Accept all likely ones");
-  #undo = el("button", { type: "button" }, "Undo");
+  #undo = el("button", { type: "button", disabled: true }, "Undo");
   #tag = "";
   #space: string | null = null;
   #found: readonly api.SuggestionOut[] = [];
+  /** How many decisions can be taken back. */
+  #decided = 0;
+  /** What was asked for last: an answer to anything older is not shown. */
+  #asked = 0;
 
   constructor(events: SuggestionEvents) {
     this.#events = events;
     const close = el("form", { method: "dialog" }, el("button", { type: "submit" }, "Close"));
     this.#all.addEventListener("click", () => this.#decide(this.#likely.map((one) => one.sound_id), []));
-    this.#undo.addEventListener("click", () => this.#after(api.takeBack()));
+    this.#undo.addEventListener("click", () => this.#after(api.takeBack(), -1));
     this.root = el(
       "dialog",
       { class: "panel", aria: { label: "Suggestions" } },
@@ -51,8 +55,10 @@ export class Suggestions {
     this.#tag = tag;
     this.#space = space;
     setText(this.#title, `Suggested for “${tag}”`);
-    await this.#load();
+    this.#show([]);
+    setText(this.#said, "Listening to the sounds that bear it…");
     if (!this.root.open) this.root.showModal();
+    await this.#load().catch((error: unknown) => this.#fail(error));
   }
 
   get #likely(): readonly api.SuggestionOut[] {
@@ -60,12 +66,23 @@ export class Suggestions {
   }
 
   async #load(): Promise<void> {
+    const asked = ++this.#asked;
     const found = await api.suggestions(this.#tag, this.#space);
-    this.#found = found.suggestions;
+    if (asked !== this.#asked) return;
+    this.#show(found.suggestions);
     const examples = `learned from ${countOf(found.examples, "sound")} with the tag, as ${spaceName(found.space)} hears them`;
     setText(this.#said, `${countOf(found.likely, "likely one")}, ${examples}. A guess until you have heard it.`);
+  }
+
+  #show(found: readonly api.SuggestionOut[]): void {
+    this.#found = found;
     this.#all.disabled = !this.#likely.length;
-    replaceKept(this.#list, this.#found.map((one) => this.#line(one)), () => this.#undo.focus());
+    replaceKept(this.#list, found.map((one) => this.#line(one)), () => this.#undo.focus());
+  }
+
+  /** What went wrong is said here: the page's own line lies behind. */
+  #fail(error: unknown): void {
+    setText(this.#said, errorText(error));
   }
 
   #line(one: api.SuggestionOut): HTMLLIElement {
@@ -86,13 +103,20 @@ export class Suggestions {
   }
 
   #decide(accept: string[], reject: string[]): void {
-    this.#after(api.decide(this.#tag, accept, reject));
+    const decided = new Set([...accept, ...reject]);
+    this.#show(this.#found.filter((one) => !decided.has(one.sound_id)));
+    this.#after(api.decide(this.#tag, accept, reject), 1);
   }
 
-  #after(done: Promise<unknown>): void {
+  /** Learn from what has been decided, or taken back. */
+  #after(done: Promise<unknown>, by: number): void {
+    this.#asked++;
+    this.#decided += by;
+    this.#undo.disabled = !this.#decided;
+    setText(this.#said, "Learning from that…");
     done.then(() => {
       this.#events.onChange();
       return this.#load();
-    }).catch(this.#events.onError);
+    }).catch((error: unknown) => this.#fail(error));
   }
 }

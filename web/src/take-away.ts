@@ -36,9 +36,10 @@ export function exportMenu(label: string, onKind: (kind: string) => void, more: 
   return menu;
 }
 
-/** The menu for the rows which have come; `rows` is asked when it is used, `onList` puts them on a list. */
+/** The menu for the rows which have come; `rows` and their `name` are asked when it is used, `onList` puts them on a list. */
 export function takeAway(
   rows: () => readonly Row[],
+  name: () => string,
   onList: (slices: api.SliceIn[]) => void,
   onError: (error: unknown) => void,
 ): HTMLSelectElement {
@@ -48,7 +49,7 @@ export function takeAway(
       const slices = slicesOf(rows());
       if (!slices.length) return;
       if (kind === LIST) onList(slices);
-      else exportAs(kind, slices, "soundkin").catch(onError);
+      else exportAs(kind, slices, name()).catch(onError);
     },
     [[LIST, "Put all on a list…"]],
   );

@@ -37,6 +37,12 @@ describe("the registry", () => {
     expect(found("j", "control")).toBe("next");
   });
 
+  it("leaves arrows to a focused slider, but not letters or Space", () => {
+    for (const key of ["ArrowDown", "Home", "PageUp"]) expect(found(key, "slider")).toBeNull();
+    expect(found("j", "slider")).toBe("next");
+    expect(found(" ", "slider")).toBe("play");
+  });
+
   it("refuses two commands for one key", () => {
     const twice = [
       { keys: ["j"], label: "a", run },

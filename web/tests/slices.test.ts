@@ -65,3 +65,16 @@ it("peaks are fetched together, what is wanted later when there is room, each on
   expect(peaks.get("b")).toEqual(new Int8Array([1, 1]));
   expect(peaks.get("c")).toBeNull();
 });
+
+it("peaks that could not be had are asked for again, once they are wanted again", async () => {
+  const answers = [() => Promise.reject(new Error("away")), () => Promise.resolve([new Int8Array([1, 2])])];
+  let asked = 0;
+  const peaks = new PeakStore(() => (answers[asked++] as () => Promise<Int8Array[]>)());
+  let drawn = 0;
+  for (const times of [1, 2]) {
+    peaks.want("a", () => drawn++);
+    await later();
+    expect([asked, drawn]).toEqual([times, times - 1]);
+  }
+  expect(peaks.get("a")).toEqual(new Int8Array([1, 2]));
+});

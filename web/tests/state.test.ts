@@ -144,6 +144,19 @@ describe("the navigator", () => {
     expect(place.entries.map(([address]) => address)).toEqual(["", "/?q=a", "/?q=c"]);
   });
 
+  it("goes nowhere from where it is, but to another file of the same name", () => {
+    const place = new FakePlace();
+    const navigator = new Navigator(place);
+    navigator.go({ ...EMPTY, text: "a" });
+    navigator.go({ ...EMPTY, text: "a" });
+    expect(place.entries.map(([address]) => address)).toEqual(["", "/?q=a"]);
+    navigator.go({ ...EMPTY, drop: "a.wav" }, { dropNumber: 1 });
+    navigator.go({ ...EMPTY, drop: "a.wav" });
+    navigator.go({ ...EMPTY, drop: "a.wav" }, { dropNumber: 2 });
+    expect(place.entries).toHaveLength(4);
+    expect(navigator.dropNumber).toBe(2);
+  });
+
   it("keeps each dropped file's number with its place in the history", () => {
     const place = new FakePlace();
     const navigator = new Navigator(place);

@@ -78,7 +78,7 @@ def test_sounds_of_a_folder_that_is_away_are_badged(
     with Library.open(tmp_path / "lib") as library, serving(create_app(library)) as base:
         page = context.new_page()
         page.goto(base)
-        shows(page, ["t2000.wav", "t300.wav", "t320.wav"])
+        shows(page, ["t300.wav", "t320.wav", "t2000.wav"])
         expect(page.locator(".row .badge")).to_have_text(["offline"] * 3)
         page.get_by_text("t300.wav").click()
         expect(page.get_by_role("alert").filter(has_text="not there now")).to_be_visible()

@@ -130,6 +130,14 @@ def test_a_list_keeps_ranges_and_is_exported(
     panel(page).get_by_role("button", name="Takes / one", exact=True).click()
     wait(page, f"it.view.list === '{made.list_id}' && it.count === 1")
     shows(page, [hit.name])
+    expect(page.locator(".row .range")).not_to_be_empty()
+    range_box, length_box = (
+        page.locator(f".row .{one}").bounding_box() for one in ("range", "length")
+    )
+    assert range_box["x"] + range_box["width"] <= length_box["x"]
+    with page.expect_download() as download:
+        page.get_by_label("Take the list away").select_option("json")
+    assert download.value.suggested_filename == "Takes   one.json"
     page.keyboard.press("ArrowDown")
     it = wait(page, "it.playing?.name === 'field.flac'")
     assert it["playing"]["startS"] == pytest.approx(hit.start_s, abs=1e-4)

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from soundkin import atlas
 from tests.serve.page.conftest import FLAGS, launch
-from tests.serve.page.driver import heard_hz, silent, until, wait
+from tests.serve.page.driver import WIDE, heard_hz, silent, until, wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,6 +126,29 @@ def test_the_wheel_zooms_where_the_pointer_is(on_map: Page, ids: dict[str, str])
         pytest.approx(40, abs=1),
         pytest.approx(30, abs=1),
     )
+
+
+def test_all_is_shown_in_whatever_room_there_is(on_map: Page, ids: dict[str, str]) -> None:
+    """A query on top takes room: what was shown whole still is; what was looked at closely stays."""
+    page = on_map
+    inside = """id => {
+        const [x, y] = soundkin.pixelsOf(id);
+        const box = document.querySelector('.surface').getBoundingClientRect();
+        return x > box.left && x < box.right && y > box.top && y < box.bottom;
+    }"""
+    segments = [f"{sound_id}-0" for sound_id in ids.values()]
+    try:
+        page.set_viewport_size({"width": 1280, "height": 420})
+        for segment in segments:
+            until(page, inside, segment)
+        page.get_by_role("button", name="Closer").click()
+        near = spot(page, segments[0]), spot(page, segments[1])
+        page.set_viewport_size(WIDE)
+        until(page, "([id, y]) => soundkin.pixelsOf(id)[1] !== y", [segments[0], near[0][1]])
+        far = spot(page, segments[0]), spot(page, segments[1])
+        assert math.dist(*near) == pytest.approx(math.dist(*far), abs=1)
+    finally:
+        page.set_viewport_size(WIDE)
 
 
 def test_an_outline_lists_what_lies_inside(

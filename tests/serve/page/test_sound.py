@@ -71,6 +71,14 @@ def test_pressing_plays_from_there_and_dragging_searches(
     )
 
 
+def test_a_sound_that_is_gone_is_said_to_be(page: Page, base: str) -> None:
+    page.goto(f"{base}/?sound={'0' * 32}")
+    expect(page.get_by_role("heading", name="This sound cannot be shown")).to_be_visible()
+    expect(page.locator(".stack")).to_be_hidden()
+    page.get_by_role("button", name="Close the sound's page").click()
+    expect(page.locator(".sound")).to_be_hidden()
+
+
 def test_it_follows_the_selection_and_closes(page: Page, library: Library, base: str) -> None:
     page.goto(f"{base}/?in=tones")
     page.wait_for_selector(".row")
