@@ -11,20 +11,18 @@ and then a step of 8 bits.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from soundkin.encoder.convnet import POOLS
 from soundkin.frontend.layers import FLOOR
+from soundkin.recipe.nodes import Array, Exported, Written
 
 if TYPE_CHECKING:
     from soundkin.recipe.settings import Recipe
-
-Array = npt.NDArray[Any]
 
 _TERMS = ("weights", "bias")
 
@@ -55,9 +53,9 @@ def lean(graph: bytes, recipe: Recipe) -> bytes:
     Raises ValueError for a graph that is not the recipe's.
     """
     onnx = import_module("onnx")
-    old = _Old(onnx, onnx.load_from_string(graph))
+    old = Exported(onnx, onnx.load_from_string(graph))
     taps = sorted(tap % len(recipe.encoder.widths) for tap in recipe.encoder.taps or (-1,))
-    new = _New(onnx)
+    new = Written(onnx)
     masks = _Masks(new, old.frames)
     y = _relative(new, masks, centred=recipe.frontend.centred)
     parts = _features(new, masks, old, y, taps)
@@ -82,113 +80,6 @@ class _Part:
     channels: int
 
 
-class _Old:
-    """What the exported graph holds."""
-
-    def __init__(self, onnx: Any, model: Any) -> None:  # noqa: ANN401 - messages have no types
-        self.model = model
-        self._arrays = {
-            one.name: onnx.numpy_helper.to_array(one) for one in model.graph.initializer
-        }
-        self._made = {name: node for node in model.graph.node for name in node.output}
-        self._taken: dict[str, list[Any]] = {}
-        for node in model.graph.node:
-            for name in node.input:
-                self._taken.setdefault(name, []).append(node)
-        self.convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
-        products = [
-            node
-            for node in model.graph.node
-            if node.op_type == "MatMul" and self._source(node.input[1]) in self._arrays
-        ]
-        if len(products) != 1 or not self.convolutions:
-            raise ValueError(f"{len(products)} products, {len(self.convolutions)} convolutions")
-        [self.product] = products
-        dims = model.graph.input[0].type.tensor_type.shape.dim
-        self.batch, self.frames, self.bands = (one.dim_value for one in dims)
-
-    def array(self, name: str) -> Array:
-        """An initializer."""
-        found: Array = self._arrays[name]
-        return found
-
-    def quantised(self, name: str) -> list[Array]:
-        """What a number is unpacked from: itself, scale and zero where it is an initializer."""
-        return [self.array(one) for one in self._made[name].input]
-
-    def steps_of(self, name: str) -> list[Array]:
-        """Scale and zero that something is unpacked with."""
-        return [self.array(one) for one in self._made[name].input[1:]]
-
-    def steps_to(self, name: str) -> list[Array]:
-        """Scale and zero that something is packed with."""
-        [packing] = [node for node in self._taken[name] if node.op_type == "QuantizeLinear"]
-        return [self.array(one) for one in packing.input[1:]]
-
-    def before(self, name: str) -> Array:
-        """What is taken off before the number that an unpacking gives was packed: a mean."""
-        packed = self._made[self._made[name].input[0]]
-        return self.array(self._made[packed.input[0]].input[1])
-
-    def _source(self, name: str) -> str:
-        """What something is unpacked from; itself if it is not."""
-        node = self._made.get(name)
-        return node.input[0] if node is not None and node.op_type == "DequantizeLinear" else name
-
-
-@dataclass(slots=True)
-class _New:
-    """A graph in the making."""
-
-    onnx: Any
-    nodes: list[Any] = field(default_factory=list)
-    arrays: dict[str, Array] = field(default_factory=dict)
-
-    def take(self, name: str, values: npt.ArrayLike) -> str:
-        """An array under its name."""
-        self.arrays[name] = np.asarray(values)
-        return name
-
-    def do(self, kind: str, *inputs: str, to: str = "", **how: Any) -> str:  # noqa: ANN401 - of a node
-        """One operation; the name of what it gives."""
-        made = to or f"{kind.lower()}_{len(self.nodes)}"
-        name = f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(self.onnx.helper.make_node(kind, list(inputs), [made], name=name, **how))
-        return made
-
-    def axes(self, *axes: int) -> str:
-        """A list of axes."""
-        return self.take("axes_" + "_".join(map(str, axes)), np.array(axes, np.int64))
-
-    def number(self, name: str, value: float) -> str:
-        """One float32."""
-        return self.take(name, np.float32(value))
-
-    def shape(self, *sizes: int) -> str:
-        """A shape."""
-        return self.take("shape_" + "_".join(map(str, sizes)), np.array(sizes, np.int64))
-
-    def packed(self, name: str, arrays: list[Array], **how: Any) -> str:  # noqa: ANN401 - of a node
-        """An array in 8 bits (values, scale, zero), unpacked."""
-        names = [self.take(f"{name}_{k}", one) for k, one in enumerate(arrays)]
-        return self.do("DequantizeLinear", *names, **how)
-
-    def serialized(self, old: _Old) -> bytes:
-        """The graph with inputs and output as the old one's."""
-        helper, to = self.onnx.helper, self.onnx.numpy_helper.from_array
-        tensors = [to(np.ascontiguousarray(a), name) for name, a in self.arrays.items()]
-        for one in tensors:
-            if not self.arrays[one.name].ndim:
-                del one.dims[:]
-        known = old.model.graph
-        graph = helper.make_graph(self.nodes, "space", known.input, known.output, tensors)
-        model = helper.make_model(graph, opset_imports=old.model.opset_import)
-        model.ir_version = old.model.ir_version
-        self.onnx.checker.check_model(model)
-        serialized: bytes = model.SerializeToString()
-        return serialized
-
-
 class _Masks:
     """Per row of a batch, looked up by its valid frames: 1 for those, and the share of each.
 
@@ -196,7 +87,7 @@ class _Masks:
     become by pooling.
     """
 
-    def __init__(self, new: _New, frames: int) -> None:
+    def __init__(self, new: Written, frames: int) -> None:
         self._new, self._frames = new, frames
         self._known: dict[tuple[int, bool], str] = {}
 
@@ -227,7 +118,7 @@ def _table(frames: int, stride: int, *, share: bool) -> Array:
     return np.expand_dims(wide, 1 if share else 2)
 
 
-def _relative(new: _New, masks: _Masks, *, centred: bool) -> str:
+def _relative(new: Written, masks: _Masks, *, centred: bool) -> str:
     """:func:`soundkin.frontend.layers.relative_log` of the rows' sound: (batch, frames, bands)."""
     scale = -1 / math.log(FLOOR)
     sound = new.do("Mul", "rows", masks.inside())
@@ -245,7 +136,7 @@ def _relative(new: _New, masks: _Masks, *, centred: bool) -> str:
     return new.do("Mul", new.do("Sub", y, mean), masks.inside())
 
 
-def _first(new: _New, old: _Old, y: str) -> str:
+def _first(new: Written, old: Exported, y: str) -> str:
     """Frames (batch, frames, bands) through the first convolution, which stays in 32 bits; packed."""
     first, second = old.convolutions[:2]
     x = new.do("Reshape", y, new.shape(old.batch, 1, old.frames, old.bands))
@@ -257,7 +148,7 @@ def _first(new: _New, old: _Old, y: str) -> str:
     return new.do("QuantizeLinear", x, *_steps(new, 0, old.steps_of(second.input[0])))
 
 
-def _features(new: _New, masks: _Masks, old: _Old, y: str, taps: list[int]) -> list[_Part]:
+def _features(new: Written, masks: _Masks, old: Exported, y: str, taps: list[int]) -> list[_Part]:
     """Mean and maximum over time after those convolutions that are heard."""
     x, parts, stride = _first(new, old, y), [], _pool(0)[0]
     frames, bands = (n // pool for n, pool in zip((old.frames, old.bands), _pool(0), strict=True))
@@ -272,7 +163,7 @@ def _features(new: _New, masks: _Masks, old: _Old, y: str, taps: list[int]) -> l
     return parts
 
 
-def _convolved(new: _New, old: _Old, x: str, place: int, frames: int) -> str:
+def _convolved(new: Written, old: Exported, x: str, place: int, frames: int) -> str:
     """Through a further convolution and its pooling, in 8 bits."""
     convolution, pool = old.convolutions[place], _pool(place)
     arrays = [old.quantised(name) for name in convolution.input[1:]]
@@ -289,7 +180,7 @@ def _convolved(new: _New, old: _Old, x: str, place: int, frames: int) -> str:
 
 
 def _over_time(
-    new: _New, masks: _Masks, x: str, shape: tuple[int, int, int], stride: int, place: int
+    new: Written, masks: _Masks, x: str, shape: tuple[int, int, int], stride: int, place: int
 ) -> str:
     """Mean and maximum of packed (batch, channels, frames, bands): (batch, 1, 2 bands * channels)."""
     rows = new.do("Reshape", new.do("Transpose", x, perm=[0, 2, 3, 1]), new.shape(*shape))
@@ -307,7 +198,7 @@ def _columns(part: _Part) -> Array:
     return np.concatenate([one, one + len(one)])
 
 
-def _joined(new: _New, parts: list[str]) -> list[str]:
+def _joined(new: Written, parts: list[str]) -> list[str]:
     """Parts, each at length one and then all together."""
     squares = [_square_length(new, part) for part in parts]
     square = new.do("Concat", *squares, axis=2)
@@ -315,16 +206,11 @@ def _joined(new: _New, parts: list[str]) -> list[str]:
     whole = new.do("Mul", new.do("Mul", share, share), square)
     whole = new.do("ReduceSum", whole, new.axes(2), keepdims=1)
     share = new.do("Mul", share, _one_over(new, whole))
-    split = [share]
-    if len(parts) > 1:
-        names = [f"share_of_{k}" for k in range(len(parts))]
-        how = {"axis": 2, "num_outputs": len(parts), "name": "split"}
-        new.nodes.append(new.onnx.helper.make_node("Split", [share], names, **how))
-        split = names
-    return [new.do("Mul", part, share) for part, share in zip(parts, split, strict=True)]
+    shares = new.split(share, len(parts), axis=2, to="share_of") if len(parts) > 1 else [share]
+    return [new.do("Mul", part, one) for part, one in zip(parts, shares, strict=True)]
 
 
-def _statistics(new: _New, masks: _Masks, y: str, weight: float) -> str:
+def _statistics(new: Written, masks: _Masks, y: str, weight: float) -> str:
     """:func:`soundkin.encoder.convnet.frame_statistics` at the length `weight`: (batch, 1, 3 bands)."""
     mean = new.do("MatMul", masks.share(), y)
     apart = new.do("Sub", y, mean)
@@ -336,12 +222,12 @@ def _statistics(new: _New, masks: _Masks, y: str, weight: float) -> str:
     return new.do("Mul", found, new.do("Mul", share, new.number("weight", weight)))
 
 
-def _vectors(new: _New, old: _Old, columns: list[str], order: Array) -> None:
+def _vectors(new: Written, old: Exported, columns: list[str], order: Array) -> None:
     """Joined numbers, in this order of the old ones, to unit vectors."""
     given, matrix = old.product.input
     mean, (weights, scale, zero) = old.before(given), old.quantised(matrix)
     if len(order) != len(mean):
-        raise ValueError(f"{len(mean)} numbers, where the recipe has {len(order)}")
+        raise ValueError(f"a graph of {len(mean)} numbers; expected the recipe's {len(order)}")
     x = new.do("Concat", *columns, axis=2) if len(columns) > 1 else columns[0]
     x = new.do("Reshape", x, new.shape(old.batch, len(order)))
     x = new.do("Sub", x, new.take("mean", mean[order]))
@@ -358,18 +244,18 @@ def _vectors(new: _New, old: _Old, columns: list[str], order: Array) -> None:
     new.do("Mul", x, _one_over(new, square), to=old.model.graph.output[0].name)
 
 
-def _through_8_bits(new: _New, x: str, name: str) -> str:
+def _through_8_bits(new: Written, x: str, name: str) -> str:
     """Packed and unpacked again."""
     steps = (f"{name}_scale", f"{name}_zero")
     return new.do("DequantizeLinear", new.do("QuantizeLinear", x, *steps), *steps)
 
 
-def _square_length(new: _New, x: str) -> str:
+def _square_length(new: Written, x: str) -> str:
     """Sum of squares: (batch, 1, n) -> (batch, 1, 1)."""
     return new.do("ReduceSum", new.do("Mul", x, x), new.axes(2), keepdims=1)
 
 
-def _one_over(new: _New, square: str) -> str:
+def _one_over(new: Written, square: str) -> str:
     """One over the root, of 1e-12 and more."""
     root = new.do("Clip", new.do("Sqrt", square), new.number("tiny", 1e-12))
     return new.do("Reciprocal", root)
@@ -392,6 +278,6 @@ def _names(place: int) -> list[str]:
     return [f"scale_{place}", f"zero_{place}"]
 
 
-def _steps(new: _New, place: int, steps: list[Array]) -> list[str]:
+def _steps(new: Written, place: int, steps: list[Array]) -> list[str]:
     """The same, taken into the graph."""
     return [new.take(name, one) for name, one in zip(_names(place), steps, strict=True)]
