@@ -123,7 +123,7 @@ function folders(roots: readonly api.RootOut[], indexing: api.IndexState, onAgai
       el("span", { class: root.state === "online" ? "dim" : "badge" }, busy(root) ? "being indexed" : root.state === "online" ? "there" : root.state),
       el("span", { class: "numbers dim" }, ` ${countOf(root.n_sounds, "sound")}${root.n_gone ? `, ${countText(root.n_gone)} gone` : ""}`),
       root.state === "online" && !busy(root) ? again(root, onAgain) : null,
-      el("span", { class: "path dim" }, root.path),
+      root.label ? el("span", { class: "path dim" }, root.path) : null,
     ),
   );
   return el("ul", { class: "roots" }, ...lines);
