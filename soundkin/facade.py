@@ -229,6 +229,8 @@ class Library(Marked):
         own = opened(ears_of(snapshot.settings, snapshot.space_ids))
         return own[0] if own else new_library_space()
 
+    # -- upkeep -------------------------------------------------------------------------------------
+
     def tune(self, recall: float = 0.95, *, space: str | None = None) -> IndexInfo:
         """Find the cheapest index that gives this recall on the library's own sounds; build and keep it.
 
@@ -239,6 +241,10 @@ class Library(Marked):
         space_id = space_named(space or self.default_space()).id
         self._view(space_id)
         return self._upkeep.tune(space_id, recall)
+
+    def compact(self) -> None:
+        """Merge small files of the store; readers and writers go on."""
+        self._store.compact()
 
     def keep_indexes(self) -> None:
         """From now on build old indexes in a thread, while searching goes on: for a process that stays."""
@@ -267,9 +273,7 @@ class Library(Marked):
         """
         weights = weights_of(space if space is not None and space != "" else self.default_space())
         chosen = [self._chosen(name) for name in weights]
-        snapshot, _ = self._view(chosen[0].id)
-        for other in chosen[1:]:
-            snapshot, _ = self._view(other.id)
+        snapshot = [self._view(one.id)[0] for one in chosen][-1]  # it has them all
         views = [snapshot.spaces[one.id] for one in chosen]
         self._upkeep.look_at(snapshot, views)
         heard = [self._listener.parts(item, chosen, snapshot) for item in as_items(query)]
@@ -374,16 +378,19 @@ class Library(Marked):
 
         Raises `NotFound`, `Offline`, and `DecodeError` for a file that is no longer what it was.
         """
+        return self._listener.slice_wav(self._playable(sound_id), start_s, end_s)
+
+    def _playable(self, sound_id: str) -> bytes | Path:
+        """Return where a sound can be read now, if only a copy that was kept when it was played."""
         try:
-            source: bytes | Path = self.source(sound_id)
+            return self.source(sound_id)
         except Offline:
             from soundkin.library.sources.play import cached
 
             held = cached(self._store, sound_id)
             if held is None:
                 raise
-            source = held
-        return self._listener.slice_wav(source, start_s, end_s)
+            return held
 
     def failures(self) -> list[Failure]:
         """List the ledger: every file that is not in the library, and why."""
@@ -439,11 +446,7 @@ class Library(Marked):
         finally:
             self._catalogue.touch()
 
-    # -- taking away --------------------------------------------------------------------------------
-
-    def compact(self) -> None:
-        """Merge small files of the store; readers and writers go on."""
-        self._store.compact()
+    # -- taking with one ----------------------------------------------------------------------------
 
     def export(
         self, path: str | Path, fmt: str | None = None, *, scope: Scope | str | None = None

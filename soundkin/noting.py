@@ -24,7 +24,7 @@ from soundkin.listing import ord_of
 from soundkin.scope import sounds_in
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -100,21 +100,28 @@ def page(
     """Return notes in the order of their ids; see `Library.annotations`."""
     snapshot = catalogue.snapshot()
     held = snapshot.notes
-    chosen: npt.NDArray[np.bool_] | None = None
-    if what is not None or author or saying:
-        chosen = np.ones(len(held.ids), bool)
-    if chosen is not None and what is not None:
-        sound, start, end = find(snapshot, what)
-        chosen &= held.of(sound)
-        if start is not None and end is not None:
-            first = pc.fill_null(held.rows["start_s"], 0.0).to_numpy()
-            last = pc.fill_null(held.rows["end_s"], np.inf).to_numpy()
-            chosen &= (first <= end) & (last >= start)
-    if chosen is not None and author:
-        chosen &= pc.equal(held.rows["author"], author).to_numpy()
-    if chosen is not None and saying:
-        chosen &= held.saying(folded(saying))
+    wanted: list[npt.NDArray[np.bool_]] = []
+    if what is not None:
+        wanted.append(_touching(snapshot, what))
+    if author:
+        wanted.append(pc.equal(held.rows["author"], author).to_numpy())
+    if saying:
+        wanted.append(held.saying(folded(saying)))
+    chosen = np.logical_and.reduce(wanted) if wanted else None
     return held.page(after=after, limit=limit, chosen=chosen)
+
+
+def _touching(snapshot: Snapshot, what: str | Path) -> npt.NDArray[np.bool_]:
+    """Say which notes are on a sound, and touch the range of it that is meant."""
+    held = snapshot.notes
+    sound, start, end = find(snapshot, what)
+    on_it = held.of(sound)
+    if start is None or end is None:
+        return on_it
+    first = pc.fill_null(held.rows["start_s"], 0.0).to_numpy()
+    last = pc.fill_null(held.rows["end_s"], np.inf).to_numpy()
+    touching: npt.NDArray[np.bool_] = on_it & (first <= end) & (last >= start)
+    return touching
 
 
 def find(snapshot: Snapshot, what: str | Path) -> tuple[int, float | None, float | None]:
@@ -212,30 +219,12 @@ def import_from(
     one on a sound that is not here is left out. Raises `InputError` for a file that cannot be read:
     nothing is imported then.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"'{path}' cannot be read ({error})", "a file of notes", "") from error
-    snapshot = catalogue.snapshot()
+    text, snapshot = _text_of(path), catalogue.snapshot()
     finder = _Finder(snapshot, str(sound) if sound else "", path)
-    known = {note.said for note in snapshot.notes.page(limit=len(snapshot.notes.ids))}
-    known_ids = set(snapshot.notes.ids)
-    new: list[Note] = []
-    n_known = 0
-    for one in noteforms.read(text, form or noteforms.form_of(path.name)):
-        number = finder.sound_of(one)
-        if number is None:
-            continue
-        note = _fitted(snapshot, one, number, author)
-        if note is None:
-            continue
-        if note.note_id in known_ids or (not note.note_id and note.said in known):
-            n_known += 1
-            continue
-        known.add(note.said)
-        known_ids.add(note.note_id) if note.note_id else None
-        new.append(note)
+    read = noteforms.read(text, form or noteforms.form_of(path.name))
+    placed = ((one, finder.sound_of(one)) for one in read)
+    kept = (_fitted(snapshot, one, number, author) for one, number in placed if number is not None)
+    new, n_known = _new_ones(snapshot, (note for note in kept if note is not None))
     ids = notes.new_ids(len(new))
     new = [
         note if note.note_id else replace(note, note_id=fresh)
@@ -246,16 +235,40 @@ def import_from(
     return Imported(len(new), n_known, tuple(finder.unknown))
 
 
+def _text_of(path: Path) -> str:
+    """Read a file of notes."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"'{path}' cannot be read ({error})", "a file of notes, text in UTF-8", "check it"
+        ) from error
+
+
+def _new_ones(snapshot: Snapshot, given: Iterable[Note]) -> tuple[list[Note], int]:
+    """Return the notes that are not there yet, each once, and how many of them are."""
+    held = snapshot.notes
+    said = {note.said for note in held.page(limit=len(held.ids))}
+    ids = set(held.ids)
+    new: list[Note] = []
+    n_known = 0
+    for note in given:
+        if note.note_id in ids or (not note.note_id and note.said in said):
+            n_known += 1
+            continue
+        said.add(note.said)
+        if note.note_id:
+            ids.add(note.note_id)
+        new.append(note)
+    return new, n_known
+
+
 def _fitted(snapshot: Snapshot, one: Filed, number: int, author: str) -> Note | None:
     """Return a note as it is kept, None for one that marks all and says nothing."""
     row = snapshot.row(number)
     duration_s = row["duration_s"]
-    note = replace(
-        one.note,
-        sound_id=row["sound_id"],
-        author=one.note.author or author,
-        note_id=one.note.note_id,
-    )
+    note = replace(one.note, sound_id=row["sound_id"], author=one.note.author or author)
     whole = (note.start_s or 0.0) == 0 and (note.end_s is None or note.end_s >= duration_s)
     if whole and not note.text.strip() and not note.tags:
         return None
