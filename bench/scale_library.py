@@ -12,7 +12,7 @@ from index_data import truth
 from scale_plan import DIM, PER_SOUND
 
 from soundkin.bucket.client import Bucket
-from soundkin.library.ingest import COMMITS_A_TIDY
+from soundkin.library.commits import COMMITS_A_TIDY
 from soundkin.library.rows import write_sounds
 from soundkin.library.store import FRAGMENTS, SCHEMAS, Store
 from soundkin.library.workers import Heard

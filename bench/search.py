@@ -31,7 +31,7 @@ import pyarrow as pa
 from results import machine, table, write_section
 
 from soundkin import Library, load_space
-from soundkin.library.ingest import write_sounds
+from soundkin.library.rows import write_sounds
 from soundkin.library.store import SCHEMAS, Store, vectors_table
 from soundkin.library.workers import Heard
 

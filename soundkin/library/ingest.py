@@ -16,14 +16,14 @@ from soundkin.bucket import is_address, whole
 from soundkin.errors import DecodeError, InputError, NotFound, Offline
 from soundkin.library.bands import measure_borders
 from soundkin.library.catchup import entries_of, lacking
-from soundkin.library.knowledge import TRIED_AGAIN, known_of
+from soundkin.library.commits import Commits
+from soundkin.library.knowledge import known_of
 from soundkin.library.listening import remember
 from soundkin.library.progress import IndexReport, Progress
 from soundkin.library.roots import Claim, claimed, find
-from soundkin.library.rows import ledger_rows, place_rows, write_sounds, write_vectors
-from soundkin.library.scan import GONE, PRESENT, Entry, Plan, display, is_below, reconcile, scan
-from soundkin.library.store import FRAGMENTS, Store, at_paths, quote
-from soundkin.library.workers import Heard, Hearers, Job, Outcome, Workers
+from soundkin.library.scan import PRESENT, Entry, Plan, display, is_below, reconcile, scan
+from soundkin.library.store import Store, quote
+from soundkin.library.workers import Hearers, Job, Outcome, Workers
 from soundkin.space import load_space
 
 if TYPE_CHECKING:
@@ -35,35 +35,13 @@ if TYPE_CHECKING:
 
     Hearing = Callable[[int | None, tuple[str, ...], float], AbstractContextManager[Hearers]]
 
-__all__ = ["IndexReport", "Progress", "index_folder", "write_sounds"]
-
-COMMIT_S = 4.0
-"""Seconds of work between two commits: what a kill can cost."""
-
-COMMITS_A_TIDY = 64
-"""Commits of one run after which small pieces of tables are merged on the way."""
-
-MOVES = 20_000
-"""Moves in one commit."""
+__all__ = ["IndexReport", "Progress", "index_folder"]
 
 GROUP_BYTES = 4_000_000
 GROUP_FILES = 32
 
 TELL_S = 0.2
 """Seconds between two signs of life while files are compared by their bytes."""
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Rows that wait for the next commit."""
-
-    sounds: list[Heard] = field(default_factory=list)
-    later: list[tuple[Heard, tuple[str, ...]]] = field(default_factory=list)
-    places: list[tuple[Entry, str, str]] = field(default_factory=list)
-    failures: list[tuple[Entry, str, str, str]] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.sounds or self.later or self.places or self.failures)
 
 
 class _Stopped(Exception):  # noqa: N818 - a way out, not an error
@@ -151,7 +129,7 @@ def demand_folder(folder: Path | str | bytes) -> bytes:
 
 @dataclass(slots=True)
 class _Run:
-    """One run over one root; the state is what it has still to commit."""
+    """One run over one root."""
 
     store: Store
     root_id: str
@@ -162,22 +140,21 @@ class _Run:
     on_progress: Callable[[Progress], None]
     stop: Callable[[], bool]
     report: IndexReport = field(default_factory=IndexReport)
-    batch: _Batch = field(default_factory=_Batch)
-    known: Knowledge | None = None
+    commits: Commits = field(init=False)
     known_sounds: set[str] = field(default_factory=set)
     lacking: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    ledger: set[bytes] = field(default_factory=set)
     mounts: set[bytes] | None = None
     hashes: dict[bytes, str] = field(default_factory=dict)
-    commits: int = 0
     started: float = field(default_factory=time.monotonic)
-    committed_at: float = field(default_factory=time.monotonic)
     told_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.commits = Commits(self.store, self.root_id)
 
     def rehearse(self, *, retry_failed: bool) -> IndexReport:
         """Say what a run would do, and write nothing."""
         listing = self._listing()
-        plan = self._plan(listing, retry_failed=retry_failed)
+        plan, _ = self._plan(listing, retry_failed=retry_failed)
         self.report.dry_run = True
         self.report.decoded = len(plan.decode)
         self.report.failed += len(listing.odd)
@@ -191,14 +168,14 @@ class _Run:
         try:
             remember(self.store, self.spaces, self.space_ids)
             listing = self._listing()
-            plan = self._plan(listing, retry_failed=retry_failed)
-            self._settle(plan, listing)
+            plan, known = self._plan(listing, retry_failed=retry_failed)
+            self._settle(plan, listing, known)
             total = len(plan.decode)
             self._hear(plan, workers)
         except (_Stopped, KeyboardInterrupt):
             report.stopped = True
-        self._commit()
-        self.store.compact(fragments=FRAGMENTS)
+        self.commits.commit()
+        self.commits.tidy()
         if not report.stopped:
             measure_borders(self.store, self.space_ids, workers, stop=self.stop)
         report.elapsed_s = time.monotonic() - self.started
@@ -236,21 +213,22 @@ class _Run:
                 )
         return listing
 
-    def _plan(self, listing: Listing, *, retry_failed: bool) -> Plan:
-        """Compare the listing with the tables."""
-        self.known, self.known_sounds, self.ledger = known_of(self.store, self.root_id, self.below)
-        plan = reconcile(listing, self.known, self._hash, retry_failed=retry_failed)
+    def _plan(self, listing: Listing, *, retry_failed: bool) -> tuple[Plan, Knowledge]:
+        """Compare the listing with the tables; also what these say."""
+        known, self.known_sounds, ledger = known_of(self.store, self.root_id, self.below)
+        self.commits.places, self.commits.ledger = known.places, ledger
+        plan = reconcile(listing, known, self._hash, retry_failed=retry_failed)
         report = self.report
         report.unchanged = plan.unchanged + len(plan.touched)
         report.moved, report.copied, report.gone = len(plan.moved), len(plan.copied), len(plan.gone)
         report.failed_before = plan.remembered + len(plan.failed_before)
         report.failed = report.failed_before
         self.lacking = lacking(self.store, self.space_ids, self.known_sounds)
-        again = entries_of(self.lacking, listing, plan, self.known)
+        again = entries_of(self.lacking, listing, plan, known)
         plan.decode += again
         arrived = {entry.path for entry, _, _ in [*plan.moved, *plan.copied]}
         report.unchanged -= sum(entry.path not in arrived for entry in again)
-        return plan
+        return plan, known
 
     def _hash(self, path: bytes) -> str | None:
         """Hash a file of the listing; None when it cannot be read."""
@@ -267,37 +245,13 @@ class _Run:
 
     # -- doing it -----------------------------------------------------------------------------------
 
-    def _settle(self, plan: Plan, listing: Listing) -> None:
-        """Write what needs no decoding: places, what is missing, and the ledger of files that went."""
+    def _settle(self, plan: Plan, listing: Listing, known: Knowledge) -> None:
+        """Write what needs no decoding."""
         if self.mounts is not None:
             names = sorted(map(os.fsdecode, self.mounts))
             self.store.put_setting(f"mounts:{self.root_id}", names)
-        touched = [(entry, place.byte_hash, place.sound_id) for entry, place in plan.touched]
-        self.store.upsert("locations", place_rows(self.root_id, [*touched, *plan.copied]))
-        for low in range(0, len(plan.moved), MOVES):
-            self.store.upsert(  # a move is one commit: the new place comes as the old one goes
-                "locations",
-                place_rows(self.root_id, plan.moved[low : low + MOVES]),
-                leaving=at_paths(self.root_id, plan.left[low : low + MOVES]),
-            )
-        self._mark_gone(plan.gone)
-        placed = [*touched, *plan.moved, *plan.copied]
-        here = {entry.path for entry in listing.entries} | {entry.path for entry, _ in listing.odd}
-        mine = (path for path in self.ledger if not self.below or is_below(path, [self.below]))
-        went = [p for p in mine if p not in here and not is_below(p, listing.unreadable)]
-        self._clear_failures([*went, *(entry.path for entry, _, _ in placed)])
-        for entry, hashed in plan.failed_before:
-            reason = self._knowledge.failed_hashes[hashed]
-            row = (entry, hashed, reason, "the same bytes failed before.")
-            self.batch.failures.append(row)
-        for entry, why in listing.odd:
-            self._fail(entry, "", "unreadable", f"{why}; expected a file that can be read.")
-
-    @property
-    def _knowledge(self) -> Knowledge:
-        """What the tables said when the run began."""
-        assert self.known is not None  # noqa: S101 - `_plan` comes first
-        return self.known
+        self.commits.settle(plan, listing, known, self.below)
+        self.report.failed += len(listing.odd)
 
     def _hear(self, plan: Plan, workers: Hearers) -> None:
         """Decode and embed what is new, committing as it goes."""
@@ -309,8 +263,7 @@ class _Run:
             done += 1
             self._take(entries[outcome.key], outcome)
             self._tell("decode", done, total, display(entries[outcome.key].path))
-            if time.monotonic() - self.committed_at > COMMIT_S:
-                self._commit()
+            self.commits.commit_when_due()
         self.report.stopped = done < total
 
     def _groups(self, entries: Sequence[Entry], n: int) -> Iterator[tuple[Job, ...]]:
@@ -331,75 +284,24 @@ class _Run:
         """Sort one outcome into the batch."""
         heard = outcome.heard
         now = Entry(entry.path, outcome.size, outcome.mtime_ns) if outcome.mtime_ns else entry
+        batch, report = self.commits.batch, self.report
         if heard is None:
-            self._fail(now, outcome.byte_hash, outcome.reason, outcome.message)
+            report.failed += 1
+            batch.failures.append((now, outcome.byte_hash, outcome.reason, outcome.message))
             return
-        report = self.report
         report.decoded += 1
         report.seconds_of_sound += heard.duration_s
-        self.batch.places.append((now, outcome.byte_hash, heard.sample_hash))
+        batch.places.append((now, outcome.byte_hash, heard.sample_hash))
         later = self.lacking.pop(heard.sample_hash, ())
         if later:
-            self.batch.later.append((heard, later))
+            batch.later.append((heard, later))
             report.embedded += 1
         elif heard.sample_hash not in self.known_sounds:
             self.known_sounds.add(heard.sample_hash)
-            self.batch.sounds.append(heard)
+            batch.sounds.append(heard)
             report.embedded += 1
             report.segments += len(heard.seq)
             report.silent += heard.n_silent
-
-    def _fail(self, entry: Entry, hashed: str, reason: str, message: str) -> None:
-        """Put a file into the ledger."""
-        self.report.failed += 1
-        self.batch.failures.append((entry, hashed, reason, message))
-
-    def _commit(self) -> None:
-        """Write what has gathered: vectors and segments, places, then the sounds: the commit marker."""
-        batch, self.batch = self.batch, _Batch()
-        if batch:
-            number = time.time_ns()
-            write_vectors(self.store, batch.later, number)
-            write_sounds(
-                self.store, batch.sounds, number, before_marker=lambda: self._write_places(batch)
-            )
-            self.commits += 1
-            if self.commits % COMMITS_A_TIDY == 0:
-                self.store.compact(fragments=FRAGMENTS)
-        self.committed_at = time.monotonic()
-
-    def _write_places(self, batch: _Batch) -> None:
-        """Write places and ledger of one batch; a kill in between costs a second look, never a row."""
-        self.store.upsert("locations", place_rows(self.root_id, batch.places))
-        self._clear_failures([entry.path for entry, _, _ in batch.places])
-        failed = [entry.path for entry, *_ in batch.failures]
-        # what cannot be read now may be a disk that went away; a sound is gone when its file is
-        self._mark_gone([e.path for e, _, reason, _ in batch.failures if reason != TRIED_AGAIN])
-        self.store.upsert("failures", ledger_rows(self.root_id, batch.failures))
-        self.ledger.update(failed)
-
-    def _clear_failures(self, paths: Sequence[bytes]) -> None:
-        """Drop ledger rows of these paths, where there are any."""
-        cleared = sorted(self.ledger.intersection(paths))
-        self.store.delete_paths("failures", self.root_id, cleared)
-        self.ledger.difference_update(cleared)
-
-    def _mark_gone(self, paths: Sequence[bytes]) -> None:
-        """Mark places whose file is missing, or was a sound once and is none now."""
-        places = self._knowledge.places
-        rows = [
-            (Entry(path, places[path].size, places[path].mtime_ns), places[path])
-            for path in paths
-            if path in places and places[path].state != GONE
-        ]
-        self.store.upsert(
-            "locations",
-            place_rows(
-                self.root_id,
-                [(entry, place.byte_hash, place.sound_id) for entry, place in rows],
-                state=GONE,
-            ),
-        )
 
     def _tell(self, phase: str, done: int = 0, total: int | None = None, path: str = "") -> None:
         """Tell the caller how far the run is."""

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
-from soundkin.library import ingest
+from soundkin.library import commits, ingest
 from soundkin.library.catalogue import Catalogue
 from soundkin.library.places import forget_sounds
 from soundkin.library.store import Store
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 INDEXER = """
 import sys
 from pathlib import Path
-from soundkin.library import ingest
+from soundkin.library import commits, ingest
 from soundkin.library.store import Store
-ingest.COMMIT_S = 0.05
-ingest.COMMITS_A_TIDY = 4
-ingest.FRAGMENTS = 4
+commits.COMMIT_S = 0.05
+commits.COMMITS_A_TIDY = 4
+commits.FRAGMENTS = 4
 ingest.index_folder(Store.open(Path(sys.argv[1])), sys.argv[2], spaces=["mfcc"], jobs=2)
 """
 
@@ -174,7 +174,7 @@ def test_a_cut_at_any_write_is_made_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool, every: int
 ) -> None:
     """At every third write of all, or at every one."""
-    monkeypatch.setattr(ingest, "COMMIT_S", 0.0)
+    monkeypatch.setattr(commits, "COMMIT_S", 0.0)
     monkeypatch.setattr(ingest, "GROUP_FILES", 2)
     folder = tmp_path / "S"
     for seed in range(6):

@@ -538,7 +538,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_loses_nothing_and_the_run_goes_on_after_it(
     small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inline: None
 ) -> None:
-    monkeypatch.setattr("soundkin.library.ingest.COMMIT_S", 0.0)
+    monkeypatch.setattr("soundkin.library.commits.COMMIT_S", 0.0)
     folder = tmp_path / "S"
     for seed in range(30):
         wav(folder / f"{seed:02}.wav", seed, 0.1)
