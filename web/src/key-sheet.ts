@@ -9,6 +9,9 @@ const MOUSE: readonly [string, string][] = [
   ["Press a waveform", "play from there"],
   ["Drag a waveform", "search for that range"],
   ["Drop a file", "search for sounds like it"],
+  ["Rest on a dot", "hear it on the map; click: open its sound"],
+  ["Shift-drag", "outline dots of the map to list them"],
+  ["Alt-drag", "hear the dots along a path"],
 ];
 
 export function keySheet(keys: Keys): HTMLDialogElement {

@@ -40,7 +40,10 @@ export class MapSide {
     this.map = new MapView({
       onHear: (segmentId) => void this.#hear(segmentId).catch(events.onError),
       onAhead: (segmentId) => void this.#cards.row(segmentId).then((row) => hearing.audition.prepare([row]), () => {}),
-      onPin: (segmentId) => events.onView({ sound: segmentId.slice(0, 32) }),
+      onPin: (segmentId) => {
+        events.onView({ sound: segmentId.slice(0, 32) });
+        void this.#pin(segmentId).catch(events.onError);
+      },
       onLasso: (outline) => events.onView({ lasso: simplified(outline), at: null }),
       onMade: () => {
         if (this.#wanted) this.map.find(this.#wanted);
@@ -87,6 +90,14 @@ export class MapSide {
     return { source, status, remark: "", query: [] };
   }
 
+  /** Hear a dot that is pressed, as a row is heard: a finger cannot rest on it. */
+  async #pin(segmentId: string): Promise<void> {
+    const { audition, autoplay, player } = this.#hearing;
+    if (!autoplay) return;
+    const row = await this.#cards.row(segmentId);
+    if (player.take?.key !== segmentId) audition.play(row);
+  }
+
   /** Hear a segment that the pointer rests on; when it leaves, stop what it began. */
   async #hear(segmentId: string | null): Promise<void> {
     this.#heard = segmentId;
@@ -98,6 +109,6 @@ export class MapSide {
     const row = await this.#cards.row(segmentId);
     if (this.#heard !== segmentId) return;
     this.map.ring(row.soundId, segmentId);
-    this.#hearing.audition.play(row, null, HOVER_FADE_S);
+    if (player.take?.key !== segmentId) this.#hearing.audition.play(row, null, HOVER_FADE_S);
   }
 }

@@ -254,7 +254,11 @@ export class Page {
   }
 
   #bindKeys(): Keys {
-    const withRow = (then: (row: Row) => void) => () => void this.#current().then((row) => row && then(row), (error: unknown) => this.#notice.tell(error));
+    const withRow = (then: (row: Row) => void) => () =>
+      void this.#current().then(
+        (row) => (row ? then(row) : this.#notice.say("Select a sound first: with the arrow keys, or press one.")),
+        (error: unknown) => this.#notice.tell(error),
+      );
     const move = (by: number) => {
       if (this.navigator.view.show === "duplicates") this.duplicates.move(by);
       else this.list.select(this.results.selected + by, true);
@@ -284,7 +288,7 @@ export class Page {
         if (this.navigator.view.list !== null && selected >= 0) this.#moveRow(selected, selected + by);
       },
       favourite: withRow((row) => void this.#favourite(row)),
-      unfold: (open) => withRow((row) => this.list.further(row, open))(),
+      unfold: (open) => this.results.row() && withRow((row) => this.list.further(row, open))(),
       search: () => this.#bar.focus(),
       sheet: () => this.#sheet.showModal(),
     });

@@ -42,6 +42,9 @@ def test_the_sheet_of_keys_is_the_registry(page: Page) -> None:
     assert inspect(page)["selected"] is None, "an open sheet takes the keys"
     page.keyboard.press("Escape")
     expect(sheet).to_be_hidden()
+    page.keyboard.press("s")
+    said = page.get_by_role("alert").filter(has_text="Select a sound first")
+    expect(said).to_be_visible()
 
 
 @pytest.mark.usefixtures("home")

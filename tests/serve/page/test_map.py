@@ -90,7 +90,9 @@ def test_resting_on_a_dot_is_hearing_it(on_map: Page, ids: dict[str, str]) -> No
 def test_a_click_pins_and_keys_find(on_map: Page, library: Library, ids: dict[str, str]) -> None:
     page = on_map
     sound_id = ids["tone_0622.wav"]
+    page.keyboard.press("l")
     page.mouse.click(*spot(page, f"{sound_id}-0"))
+    wait(page, f"it.playing?.key === '{sound_id}-0' && it.output.rms > 0.01")
     expect(page.locator(".sound h2")).to_have_text("tone_0622.wav")
     assert f"sound={sound_id}" in page.url
     page.get_by_role("button", name="Close the sound's page").click()
