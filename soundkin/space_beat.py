@@ -63,7 +63,7 @@ def coming_back(strokes: Floats, longest: int) -> Floats:
     Examples
     --------
     >>> x = np.tile(np.array([1, 0, 0, 0], np.float32), 6)[None, None]
-    >>> coming_back(x, 4).round(2)[0, 0].tolist()
+    >>> coming_back(x, 4)[0, 0].astype(float).round(2).tolist()
     [-0.33, -0.33, -0.33, 1.0]
     """
     apart = strokes - strokes.mean(axis=2, keepdims=True)

@@ -30,8 +30,8 @@ class Slate:
     >>> mine = Slate.lay()
     >>> mine.note(Outcome(7, size=44))
     >>> theirs = Slate(os.dup(mine.fd))
-    >>> theirs.beats(), theirs.read()
-    (1, Outcome(key=7, size=44, mtime_ns=0, byte_hash='', heard=None, reason='', message=''))
+    >>> theirs.beats(), theirs.read().key, theirs.read().size
+    (1, 7, 44)
     >>> mine.close(); theirs.close()
     """
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import doctest
 import json
 
 import numpy as np
@@ -259,10 +258,6 @@ def test_a_hear_task_of_another_kind_is_refused(tmp_path):
     hear_task(tmp_path, prediction_type="multilabel")
     with pytest.raises(InputError, match=r"multilabel labels; expected scene embeddings"):
         read_datasets(tmp_path)
-
-
-def test_examples_in_docstrings():
-    assert doctest.testmod(datasets).failed == 0
 
 
 def test_the_real_sets(data_dir):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-
 import numpy as np
 import pytest
 
@@ -82,7 +80,3 @@ def test_a_constant_column_and_two_folds():
     assert (probe.predict(x) == y).all()
     with pytest.raises(InputError, match="three and more"):
         mlp_probe(x, y, np.arange(20) % 2)
-
-
-def test_examples_in_docstrings():
-    assert doctest.testmod(mlp).failed == 0

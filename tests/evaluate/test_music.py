@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import doctest
 import shutil
 from collections import Counter
 
@@ -231,8 +230,3 @@ def test_a_rendered_set_sounds_as_labelled(tmp_path):
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.flac")}
     play.make_music(tmp_path, 20, seconds=15)
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.flac")} == before
-
-
-def test_examples_in_docstrings():
-    for module in (midi, music, arithmetic):
-        assert doctest.testmod(module).failed == 0

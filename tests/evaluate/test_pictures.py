@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -131,7 +130,3 @@ def test_points_and_histograms():
     heights = [float(r.get("height")) for r in tall.findall(f"{SVG}rect")]
     assert heights[0] == pytest.approx(3 * heights[1], abs=0.2)
     assert len(heights) == 49 or heights[-1] > 0
-
-
-def test_examples_in_docstrings():
-    assert doctest.testmod(draw).failed == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import math
 
 import numpy as np
@@ -12,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundkin.errors import InputError
-from soundkin.evaluate import real
 from soundkin.evaluate.real import (
     HOP,
     MEASURES,
@@ -111,7 +109,3 @@ def test_what_cannot_be_measured_is_refused():
         frechet_distance(np.zeros((3, 2)), np.zeros((3, 4)))
     with pytest.raises(InputError, match="two and more"):
         causal_uncertainty([[1.0]])
-
-
-def test_examples_in_docstrings():
-    assert doctest.testmod(real).failed == 0

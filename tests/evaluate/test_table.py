@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 import re
 import sys
@@ -16,7 +15,7 @@ from soundkin import cli
 from soundkin.audio.decode import read_sound
 from soundkin.audio.windows import chunks
 from soundkin.errors import DecodeError, InputError
-from soundkin.evaluate import embed, show, subjects, table
+from soundkin.evaluate import embed, subjects, table
 from soundkin.evaluate.datasets import asked, read_datasets
 from soundkin.evaluate.embed import crop_vectors, embed_clips
 from soundkin.evaluate.show import as_markdown
@@ -289,11 +288,6 @@ def test_the_command(folder, tmp_path, monkeypatch, capsys, own_module):
     assert {(one["label"], one["group"]) for one in found["lines"]} == {("label", "player")}
     assert run("evaluate", tmp_path / "nowhere") == 2
     assert "no folder" in capsys.readouterr().err
-
-
-def test_examples_in_docstrings():
-    for module in (subjects, table, embed, show):
-        assert doctest.testmod(module).failed == 0
 
 
 def test_mfcc_stands_where_it_stood(data_dir):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -180,8 +179,3 @@ def test_cells_of_every_study_have_names_of_their_own(name):
     for cell in found:
         if cell.recipe:
             learn.load_recipe(cell.recipe, [*cell.changes])
-
-
-def test_examples_in_docstrings():
-    for module in (cells, page, run, sound):
-        assert doctest.testmod(module).failed == 0
