@@ -67,7 +67,7 @@ export class MapSurface {
   constructor(events: SurfaceEvents) {
     this.#events = events;
     const canvas = el("canvas", { class: "points" });
-    this.#points = new Points(canvas);
+    this.#points = new Points(canvas, () => this.draw());
     this.root = el("div", { class: "surface", aria: { role: "img", label: "Map of the sounds: what is near sounds alike" } }, canvas, this.#still, this.#over.canvas);
     const over = this.#over.canvas;
     over.addEventListener("pointerdown", (event) => this.#onDown(event));

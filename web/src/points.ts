@@ -51,11 +51,20 @@ export class Points {
   #buffers: { place: WebGLBuffer; colour: WebGLBuffer } | null = null;
   #count = 0;
   #order = new Uint32Array(0);
+  #xy: Float32Array = new Float32Array(0);
+  #colours: Uint8Array = new Uint8Array(0);
 
-  constructor(canvas: HTMLCanvasElement) {
+  /** `onBack`: the graphics card was taken away and is there again: draw once more. */
+  constructor(canvas: HTMLCanvasElement, onBack: () => void) {
     this.canvas = canvas;
     this.#gl = canvas.getContext("webgl", { antialias: false, premultipliedAlpha: true, preserveDrawingBuffer: true });
     if (this.#gl) this.#prepare(this.#gl);
+    canvas.addEventListener("webglcontextlost", (event) => event.preventDefault()); // else it never comes back
+    canvas.addEventListener("webglcontextrestored", () => {
+      if (this.#gl) this.#prepare(this.#gl);
+      this.set(this.#xy, this.#colours);
+      onBack();
+    });
   }
 
   /** Whether this browser can draw points at all. */
@@ -71,6 +80,7 @@ export class Points {
   set(xy: Float32Array, colours: Uint8Array): void {
     const gl = this.#gl;
     if (!gl || !this.#buffers) return;
+    this.#xy = xy;
     this.#count = xy.length / 2;
     this.#order = spreadOrder(this.#count);
     const places = new Float32Array(xy.length);
@@ -86,6 +96,7 @@ export class Points {
   setColours(colours: Uint8Array): void {
     const gl = this.#gl;
     if (!gl || !this.#buffers || colours.length < 4 * this.#count) return;
+    this.#colours = colours;
     const given = new Uint32Array(colours.buffer, colours.byteOffset, this.#count);
     const laid = new Uint32Array(this.#count);
     for (let to = 0; to < this.#count; to++) laid[to] = given[this.#order[to] as number] as number;

@@ -243,6 +243,17 @@ def test_the_map_is_that_of_the_space(on_map: Page, base: str) -> None:
     assert all("space=mfcc" in address for address in maps)
 
 
+def test_a_lost_graphics_card_leaves_no_blank_map(on_map: Page, made: int) -> None:
+    on_map.evaluate("""() => {
+        const gl = document.querySelector('.points').getContext('webgl');
+        window.card = gl.getExtension('WEBGL_lose_context');
+        window.card.loseContext();
+    }""")
+    until(on_map, "() => document.querySelector('.points').getContext('webgl').isContextLost()")
+    on_map.evaluate("card.restoreContext()")
+    until(on_map, f"() => ({DRAWN})() > {made}")
+
+
 def test_without_webgl_the_page_says_so(context: BrowserContext, base: str, made: int) -> None:
     assert made
     page = context.new_page()
