@@ -95,19 +95,25 @@ class Catalogue:
         """
         seen, old = self._seen_touches, self._snapshot  # in this order: what was seen is in it
         if old is not None and self._touches == seen:
-            age = time.monotonic() - self._looked_at
-            if space_id is None or space_id in old.spaces:
-                if age < FRESH_S:
-                    return old
-                pause = min(PAUSE * self._took_s, STALE_S)
-                if (len(old.keys) > LARGE or self.store.storage.remote) and (
-                    age < STALE_S + pause or self._looking.locked()
-                ):
-                    if age > pause:
-                        self._look_soon()
-                    return old
+            there = space_id is None or space_id in old.spaces
+            if there and self._is_new_enough(old):
+                return old
         with self._lock:
             return self._look(space_id)
+
+    def _is_new_enough(self, old: Snapshot) -> bool:
+        """Say whether a question may be answered from what was seen last; begin to look where it is time."""
+        age = time.monotonic() - self._looked_at
+        if age < FRESH_S:
+            return True
+        if len(old.keys) <= LARGE and not self.store.storage.remote:
+            return False
+        pause = min(PAUSE * self._took_s, STALE_S)
+        if age >= STALE_S + pause and not self._looking.locked():
+            return False
+        if age > pause:
+            self._look_soon()
+        return True
 
     def seen(self) -> tuple[Snapshot, float] | None:
         """Return the last snapshot and its age in seconds, None before the first; nothing is read."""
