@@ -207,8 +207,24 @@ class _Finder:
         stop: Callable[[], bool],
     ) -> list[Group]:
         """Compare all candidates, then gather those around the best of each."""
-        pairs = self._candidates()
         apart = {k.removeprefix(APART) for k in self.snapshot.settings if k.startswith(APART)}
+        edges = self._compared(apart, on_progress, stop)
+        taken: set[int] = set()
+        found: list[Group] = []
+        for kind in ("near", "version"):
+            if kind in wanted:
+                found += self._gather(kind, edges[kind], apart, taken)
+        self.overlays.save()
+        return found
+
+    def _compared(
+        self,
+        apart: set[str],
+        on_progress: Callable[[int, int], None] | None,
+        stop: Callable[[], bool],
+    ) -> dict[Kind, list[tuple[int, int]]]:
+        """Lay candidates that were not told apart over each other; return the pairs of each kind."""
+        pairs = self._candidates()
         edges: dict[Kind, list[tuple[int, int]]] = {"near": [], "version": []}
         for done, (a, b) in enumerate(pairs, 1):
             if stop():
@@ -219,13 +235,7 @@ class _Finder:
                     edges[kind].append((a, b))
             if on_progress is not None:
                 on_progress(done, len(pairs))
-        taken: set[int] = set()
-        found: list[Group] = []
-        for kind in ("near", "version"):
-            if kind in wanted:
-                found += self._gather(kind, edges[kind], apart, taken)
-        self.overlays.save()
-        return found
+        return edges
 
     def _candidates(self) -> list[tuple[int, int]]:
         """Return pairs of ords that are neighbours and close, in an order that reads each sound once."""

@@ -116,18 +116,7 @@ def suggest(
     snapshot = look.snapshot
     ords, X = centroids(look.view)
     examples = np.isin(ords, snapshot.tags.sounds_with({tag}))
-    if not examples.any():
-        raise NotFound(
-            f"nothing bears the tag '{tag}'",
-            f"{LEAST_EXAMPLES} or more sounds with it",
-            "tag a few by hand first",
-        )
-    if np.count_nonzero(examples) < LEAST_EXAMPLES:
-        raise InputError(
-            f"only one sound bears the tag '{tag}'",
-            f"{LEAST_EXAMPLES} or more; five are a good start",
-            "tag a few more by hand",
-        )
+    _demand_examples(tag, int(np.count_nonzero(examples)))
     refused = np.isin(ords, _rejected(snapshot, tag))
     probability = probabilities(X, examples, refused & ~examples)
     may = ~examples & ~refused & sounds_in(snapshot, scope)[ords] & (probability >= least)
@@ -141,10 +130,26 @@ def suggest(
         rejected=int(np.count_nonzero(refused)),
         likely=int(np.count_nonzero(probability[rows] > 0.5)),
         suggestions=tuple(
-            _suggestion(library, ords, X, int(row), near, float(probability[row]))
+            _suggestion(library, snapshot, ords, X, int(row), near, float(probability[row]))
             for row in rows[:k]
         ),
     )
+
+
+def _demand_examples(tag: str, n: int) -> None:
+    """Raise `NotFound` or `InputError` where too few sounds bear a tag."""
+    if not n:
+        raise NotFound(
+            f"nothing bears the tag '{tag}'",
+            f"{LEAST_EXAMPLES} or more sounds with it",
+            "tag a few by hand first",
+        )
+    if n < LEAST_EXAMPLES:
+        raise InputError(
+            f"only one sound bears the tag '{tag}'",
+            f"{LEAST_EXAMPLES} or more; five are a good start",
+            "tag a few more by hand",
+        )
 
 
 def tags_for(library: Library, sound_id: str, *, space: str | None = None) -> tuple[TagGuess, ...]:
@@ -168,11 +173,7 @@ def tags_for(library: Library, sound_id: str, *, space: str | None = None) -> tu
     for i in np.argsort(-closeness, kind="stable")[:VOTERS]:
         if 1.0 - closeness[i] > look.borders[2]:
             break
-        near = Evidence(
-            snapshot.ids[int(known[i])],
-            _name(snapshot, int(known[i])),
-            round(float(closeness[i]), 4),
-        )
+        near = _evidence(snapshot, int(known[i]), float(closeness[i]))
         for tag in snapshot.tags.get(int(known[i])):
             refused = f"{REJECTED}{tag}:{sound_id}" in snapshot.settings
             if tag not in own and tag != FAVOURITE and not refused:
@@ -188,6 +189,7 @@ def tags_for(library: Library, sound_id: str, *, space: str | None = None) -> tu
 
 def _suggestion(
     library: Library,
+    snapshot: Snapshot,
     ords: npt.NDArray[np.int64],
     X: npt.NDArray[np.float32],
     row: int,
@@ -195,17 +197,9 @@ def _suggestion(
     probability: float,
 ) -> Suggestion:
     """Describe one suggestion with the examples nearest to it."""
-    snapshot = library.catalogue.snapshot()
     closeness = X[near] @ X[row]
     order = np.argsort(-closeness, kind="stable")[:EVIDENCE]
-    evidence = tuple(
-        Evidence(
-            snapshot.ids[int(ords[near[i]])],
-            _name(snapshot, int(ords[near[i]])),
-            round(float(closeness[i]), 4),
-        )
-        for i in order
-    )
+    evidence = tuple(_evidence(snapshot, int(ords[near[i]]), float(closeness[i])) for i in order)
     sound = library.sound(snapshot.ids[int(ords[row])])
     return Suggestion(
         sound.sound_id,
@@ -218,10 +212,10 @@ def _suggestion(
     )
 
 
-def _name(snapshot: Snapshot, number: int) -> str:
-    """Return a sound's file name."""
-    spots = snapshot.spots.of(number)
-    return spots[0].name if spots else snapshot.ids[number]
+def _evidence(snapshot: Snapshot, number: int, closeness: float) -> Evidence:
+    """Return a sound that speaks for a tag, by its file's name."""
+    spots, sound_id = snapshot.spots.of(number), snapshot.ids[number]
+    return Evidence(sound_id, spots[0].name if spots else sound_id, round(closeness, 4))
 
 
 def _rejected(snapshot: Snapshot, tag: str) -> list[int]:
