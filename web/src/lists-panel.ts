@@ -125,7 +125,8 @@ export class ListsPanel {
   #done(list: api.ListOut, kept: Kept): void {
     this.#last = list.list_id;
     this.root.close();
-    this.#events.onKept(`${kept.name} is on the list “${list.name}” (${countOf(list.items.length, "sound")}).`);
+    const are = kept.slices.length === 1 ? "is" : "are";
+    this.#events.onKept(`${kept.name} ${are} on the list “${list.name}” (${countOf(list.items.length, "sound")}).`);
   }
 
   #begin(): void {
