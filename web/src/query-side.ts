@@ -20,6 +20,8 @@ export class QuerySide {
   #drops = new DropStore();
   #cards: Cards;
   #chosen = 0;
+  /** How many files have come: one that is decoded late does not take the place of a later one. */
+  #dropped = 0;
   #hearing: Hearing | null = null;
   #shown = new AbortController();
   /** What is shown, once it is shown whole. */
@@ -81,8 +83,10 @@ export class QuerySide {
   /** Take a file from outside as the query; filters and spaces stay. */
   async drop(file: File): Promise<void> {
     const hearing = this.#hearing;
+    const turn = ++this.#dropped;
     hearing?.player.stop();
     const buffer = await file.arrayBuffer().then((data) => hearing?.player.decode(data) ?? null).catch(() => null);
+    if (turn !== this.#dropped) return;
     const dropNumber = this.#drops.add({ file, buffer });
     const { space, mix, folders, notFolders, tags, notTags, show } = this.#navigator.view;
     const kept = { space, mix, folders, notFolders, tags, notTags, show: show === "map" ? show : "list" } as const;

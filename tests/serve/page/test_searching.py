@@ -18,6 +18,7 @@ from tests.serve.page.driver import (
     names_of,
     playing,
     shows,
+    until,
     silent,
     wait,
 )
@@ -59,7 +60,8 @@ def test_an_address_brings_everything_back(
     shows(page, expected)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    page.wait_for_url("**at=*")
+    wait(page, f"it.selected?.name === {json.dumps(expected[1])} && it.view.at === it.selected.key")
+    until(page, "() => location.search.includes(soundkin.inspect().view.at)")
     again = context.new_page()
     again.goto(page.url)
     shows(again, expected)
