@@ -18,8 +18,8 @@ from tests.serve.page.driver import (
     names_of,
     playing,
     shows,
-    until,
     silent,
+    until,
     wait,
 )
 
