@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FLAT_UP_TO = 8192
 """So many centres are found at once; more in the neighbourhoods of as many as their root.
@@ -32,11 +36,31 @@ def centres_of(
     vectors: npt.NDArray[np.float32], n_centres: int, seed: int, threads: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
     """Centres (n_centres, dim) of some vectors (n, dim), and the number of each one's own (n,)."""
-    faiss = _faiss(threads)
-    if n_centres <= FLAT_UP_TO:
-        per = POINTS if n_centres <= MANY else POINTS_OF_MANY
-        centres = _means(faiss, vectors, n_centres, seed, per, ITERATIONS)
-        return centres, _nearest(faiss, centres, vectors)
+    with _faiss(threads) as faiss:
+        if n_centres <= FLAT_UP_TO:
+            return _at_one_level(faiss, vectors, n_centres, seed)
+        return _at_two_levels(faiss, vectors, n_centres, seed)
+
+
+def _at_one_level(
+    faiss: Any,  # noqa: ANN401
+    vectors: npt.NDArray[np.float32],
+    n_centres: int,
+    seed: int,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+    """Centres found at once."""
+    per = POINTS if n_centres <= MANY else POINTS_OF_MANY
+    centres = _means(faiss, vectors, n_centres, seed, per, ITERATIONS)
+    return centres, _nearest(faiss, centres, vectors)
+
+
+def _at_two_levels(
+    faiss: Any,  # noqa: ANN401
+    vectors: npt.NDArray[np.float32],
+    n_centres: int,
+    seed: int,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+    """Centres found in the neighbourhoods of few, then moved together."""
     rng = np.random.default_rng(seed)
     n_points = min(len(vectors), POINTS_BELOW * n_centres)
     points = vectors[np.sort(rng.choice(len(vectors), n_points, replace=False))]
@@ -61,13 +85,21 @@ def centres_of(
     return centres, _near(faiss, places, centres, vectors)
 
 
-def _faiss(threads: int) -> Any:  # noqa: ANN401 - a module
-    """faiss, imported when it is needed."""
+@contextmanager
+def _faiss(threads: int) -> Iterator[Any]:
+    """faiss, imported when it is needed; within, it works with so many threads.
+
+    The number is the whole process's, PyTorch's too: afterwards it is what it was.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         faiss = import_module("faiss")
+    before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(threads)
-    return faiss
+    try:
+        yield faiss
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _means(

@@ -72,3 +72,11 @@ def test_more_lists_are_taken_where_they_make_queries_cheaper(monkeypatch):
         true = np.sort(1 - Q @ X[:16_000].T, axis=1)[:, :10]
         assert recall(index.query(Q, 10)[1], true) >= 0.93
     assert [one.stats()["n_lists"] for one in tried] == [256, 410] * 2
+
+
+def test_threads_of_others_are_left_as_they_were():
+    """faiss and PyTorch count theirs in one place; several where one was meant wait for each other."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    centres_of(uniform(300, 8), 4, 1, before + 1)
+    assert torch.get_num_threads() == before
