@@ -22,15 +22,16 @@ const CORNER_PX = 6;
 const STRIDE_PX = 5;
 const REST_MS = 140;
 const HELD_MS = 500;
-const FIRST_MOST = 30_000;
+const FIRST_MOST = 20_000;
 const LEAST_MOST = 10_000;
 const SLOW_MS = 36;
 const FAST_MS = 21;
+const GROWTH = 1.2;
 
 /** How many points to draw next while the map moves, when a frame of `most` took so long. */
 export function nextMost(most: number, frameMs: number): number {
   if (frameMs > SLOW_MS) return Math.max(LEAST_MOST, Math.round(most * Math.max(0.5, SLOW_MS / frameMs)));
-  return frameMs < FAST_MS ? Math.round(most * 1.5) : most;
+  return frameMs < FAST_MS ? Math.round(most * GROWTH) : most;
 }
 
 /** How much larger dots are while only some of them are drawn, so that crowds stay crowds. */
@@ -188,15 +189,16 @@ export class MapSurface {
   }
 
   /** Draw all points, a share in each frame, below the picture of some of them that stands. */
-  #drawAll(from = 0, before: number | null = null): void {
+  #drawAll(from = 0, times: readonly number[] = []): void {
     if (!from) this.#keepPicture();
     const share = this.#most;
     this.#drawPoints(from, share, 1);
     if (from + share >= this.#points.count) this.#still.hidden = true;
     else {
       this.#next((now) => {
-        if (before !== null) this.#most = nextMost(share, now - before);
-        this.#drawAll(from + share, now);
+        const [first, second] = times.slice(-2);
+        if (first !== undefined && second !== undefined) this.#most = nextMost(share, Math.max(now - second, second - first));
+        this.#drawAll(from + share, [...times.slice(-1), now]);
       });
     }
   }
@@ -217,14 +219,18 @@ export class MapSurface {
 
   /** Draw while the map moves: of very many points some; all when it rests. */
   #drawMoving(): void {
-    const most = this.#most;
+    const { count } = this.#points;
+    const most = Math.min(this.#most, count);
     this.#next(() => this.#drawSome());
-    if (this.#points.count <= most) return;
+    if (count <= LEAST_MOST) return;
     this.#rest = window.setTimeout(() => this.draw(), this.#pointers.size ? HELD_MS : REST_MS);
+    // what is drawn in one frame may hold up the one after the next: the slower of two counts
     this.#clock ||= requestAnimationFrame((drawn) => {
       requestAnimationFrame((next) => {
-        this.#clock = 0;
-        this.#most = nextMost(most, next - drawn);
+        requestAnimationFrame((last) => {
+          this.#clock = 0;
+          this.#most = nextMost(most, Math.max(next - drawn, last - next));
+        });
       });
     });
   }
