@@ -22,9 +22,9 @@ const CORNER_PX = 6;
 const STRIDE_PX = 5;
 const REST_MS = 140;
 const HELD_MS = 500;
-const FIRST_MOST = 20_000;
+const FIRST_MOST = 15_000;
 const LEAST_MOST = 10_000;
-const SLOW_MS = 36;
+const SLOW_MS = 30;
 const FAST_MS = 21;
 const GROWTH = 1.2;
 
