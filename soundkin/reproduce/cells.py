@@ -165,7 +165,8 @@ def run_cells(
         if on_cell is not None:
             on_cell(cell.name, state_of(cells, place))
         _run(study, name, cell, place)
-    needed = {f"{cell.after}.{cell.seed}" for cell in study.cells(place.seeds) if cell.after}
+    whole = study.cells(max(place.seeds, place.others))
+    needed = {f"{cell.after}.{cell.seed}" for cell in whole if cell.after}
     for cell in cells:
         if cell.name not in needed:
             (training_folder(place, cell.name) / "checkpoint.pt").unlink(missing_ok=True)

@@ -7,12 +7,13 @@ guarded as the rest.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from soundkin.errors import SoundkinError
+from soundkin.errors import SoundkinError, UnknownSpace
 from soundkin.library.counts import bytes_below
 from soundkin.serve import metrics
 from soundkin.serve.wiring import State  # noqa: TC001 - FastAPI reads the annotations at run time
@@ -76,9 +77,11 @@ def warm_up(library: Library) -> None:
     try:
         spaces = library.look().snapshot.space_ids
         sounds, _ = library.sounds(limit=1)
-        weights = {space_id.rpartition("-")[0]: 1.0 for space_id in spaces}
-        for sound in sounds:
-            library.search(sound.sound_id, space=weights, k=1)
+        for space_id in spaces if sounds else ():
+            with suppress(
+                UnknownSpace
+            ):  # it is not installed here; the others are asked all the same
+                library.search(sounds[0].sound_id, space=space_id.rpartition("-")[0], k=1)
     except SoundkinError as error:
         log.warning("the first question will be a slow one: %s", error)
 

@@ -126,6 +126,10 @@ def test_what_is_not_the_main_comparison_has_fewer_seeds(tmp_path, log):
     assert log == ["plain.0", "plain.1", "plain.2", "tuned.0"]
     run_cells(study, "toy", replace(place, others=2))
     assert log[4:] == ["tuned.1"]
+    study.MAIN = ()  # more seeds of the others than of the main comparison
+    run_cells(study, "toy", replace(place, out=tmp_path / "most", seeds=1, others=2))
+    kept = sorted(path.parent.name for path in (tmp_path / "most").rglob("checkpoint.pt"))
+    assert kept == ["plain.0", "plain.1"]
 
 
 def test_budgets_are_kept_by_the_folder(tmp_path):

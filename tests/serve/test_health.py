@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from soundkin.errors import BucketError
+from soundkin.errors import BucketError, UnknownSpace
 from soundkin.facade import Library
 from soundkin.serve import create_app
 from soundkin.serve.health_routes import warm_up
@@ -137,3 +137,19 @@ def test_a_warm_server_has_looked_into_every_space(library: Library) -> None:
         seen = fresh.catalogue.seen()
         assert seen is not None
         assert set(seen[0].spaces) == set(seen[0].space_ids) != set()
+
+
+def test_a_space_that_is_not_installed_keeps_no_server_cold(
+    library: Library, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = []
+
+    def search(_query: str, *, space: str, k: int) -> None:
+        asked.append((space, k))
+        raise UnknownSpace(f"no space {space!r}", "one that is installed", "")
+
+    names = [space_id.rpartition("-")[0] for space_id in library.look().snapshot.space_ids]
+    monkeypatch.setattr(library, "search", search)
+    warm_up(library)
+    assert asked == [(name, 1) for name in names]
+    assert not caplog.records
