@@ -17,6 +17,7 @@ import numpy.typing as npt
 import soxr
 import xxhash
 
+from soundkin.audio.flac import open_flac
 from soundkin.audio.formats import AUDIO_SUFFIXES, MAX_RATE_HZ, MIN_RATE_HZ, SoundInfo, Track
 from soundkin.audio.libsndfile import open_sndfile
 from soundkin.audio.peaks import PeakMeter
@@ -189,14 +190,15 @@ class SoundReader:
 
 
 def open_track(source: Source) -> Track:
-    """Open a source with libsndfile, else with FFmpeg's libraries.
+    """Open a source with dr_flac or libsndfile, else with FFmpeg's libraries.
 
     Raises
     ------
     DecodeError
         not-sound, no-audio-track or corrupt.
     """
-    track: Track | None = open_sndfile(source)
+    track: Track | None = open_flac(source)
+    track = track or open_sndfile(source)
     if track is None:
         from soundkin.audio.ffmpeg import open_ffmpeg  # noqa: PLC0415 - 0.3 s, and rarely needed
 
