@@ -13,7 +13,7 @@ unless it is asked for a whole sound.
 - :mod:`~soundkin.audio.source`     paths and open files -> bytes, and their hash
 - :mod:`~soundkin.audio.headers`    what a header promises
 - :mod:`~soundkin.audio.formats`    what an open sound says of itself; file endings
-- :mod:`~soundkin.audio.flac`, :mod:`~soundkin.audio.libsndfile`, :mod:`~soundkin.audio.ffmpeg`    the decoders
+- :mod:`~soundkin.audio.flac`, :mod:`~soundkin.audio.libsndfile`, :mod:`~soundkin.audio.ffmpeg`   decoders
 
 Import names from these modules: the decoders are slow to load, and drawing a grid needs none.
 """
