@@ -41,6 +41,8 @@ HOP = 128
 FRAMES = 96
 LOWEST_HZ, HIGHEST_HZ = 80.0, 3_600.0
 FLOOR_DB = 50.0
+FLAT = 1e-9
+"""Squared decibels about the mean, up to which a picture has nothing in it."""
 
 Samples = npt.NDArray[np.float32]
 
@@ -82,6 +84,14 @@ class Course:
         return self.correlation >= ALIKE and 1 / MOST_STRETCHED <= self.speed <= MOST_STRETCHED
 
 
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """A sound's course: levels (`FRAMES`, bands) in dB below its loudest; frames: how many it really has."""
+
+    levels: npt.NDArray[np.float32]
+    frames: int
+
+
 def overlay(a: Samples, b: Samples) -> Overlay:
     """Lay two waveforms over each other; mono float32 at `RATE_HZ`, not empty.
 
@@ -110,24 +120,33 @@ def overlay(a: Samples, b: Samples) -> Overlay:
     )
 
 
-def course(a: Samples, b: Samples) -> Course:
-    """Compare two sounds' courses over time and tone; mono float32 at `RATE_HZ`, not empty.
+def sketch(x: Samples) -> Sketch:
+    """Draw a sound's course over time and tone, for `courses`; mono float32 at `RATE_HZ`, not empty.
+
+    >>> sketch(np.ones(4_000, np.float32)).frames
+    32
+    """
+    levels = _spectrum(_sounding(x))
+    return Sketch(_stretched(levels), len(levels))
+
+
+def courses(a: Sketch, b: Sketch) -> Course:
+    """Compare two sounds' courses over time and tone.
 
     >>> t = np.arange(8_000) / 8_000
-    >>> sweep = np.sin(2 * np.pi * (300 * t + 300 * t**2)).astype(np.float32)
-    >>> course(sweep, sweep)
+    >>> sweep = sketch(np.sin(2 * np.pi * (300 * t + 300 * t**2)).astype(np.float32))
+    >>> courses(sweep, sweep)
     Course(correlation=1.0, semitones=0.0, speed=1.0)
     """
-    A, B = _spectrum(_sounding(a)), _spectrum(_sounding(b))
-    speed = len(A) / len(B)
-    A, B = _stretched(A), _stretched(B)
     most = SHIFT_SEMITONES * STEPS_A_SEMITONE
-    best = (-1.0, 0)
-    for shift in range(-most, most + 1):
-        low = A[:, : A.shape[1] - shift] if shift >= 0 else A[:, -shift:]
-        high = B[:, shift:] if shift >= 0 else B[:, : B.shape[1] + shift]
-        best = max(best, (_correlation(low, high), shift), key=lambda one: (one[0], -abs(one[1])))
-    return Course(round(best[0], 6), best[1] / STEPS_A_SEMITONE, round(speed, 3))
+    shifts = np.arange(-most, most + 1)
+    correlation = _shifted_correlations(a.levels, b.levels, shifts)
+    best = np.lexsort([-np.abs(shifts), correlation])[-1]
+    return Course(
+        round(float(correlation[best]), 6),
+        int(shifts[best]) / STEPS_A_SEMITONE,
+        round(a.frames / b.frames, 3),
+    )
 
 
 def _emphasised(x: Samples) -> Samples:
@@ -152,7 +171,8 @@ def _spectrum(x: Samples) -> npt.NDArray[np.float32]:
     padded = np.pad(x, (WINDOW // 2, WINDOW))
     starts = np.arange(0, max(len(x), 1), HOP)
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[starts]
-    power = np.abs(scipy.fft.rfft(frames * np.hanning(WINDOW).astype(np.float32), axis=1)) ** 2
+    spectrum = scipy.fft.rfft(frames * np.hanning(WINDOW).astype(np.float32), axis=1)
+    power = spectrum.real**2 + spectrum.imag**2
     level: npt.NDArray[np.float32] = 10 * np.log10(power @ _bands() + 1e-12)
     above: npt.NDArray[np.float32] = np.maximum(level - level.max(), -FLOOR_DB).astype(np.float32)
     return above
@@ -180,8 +200,31 @@ def _stretched(X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return stretched
 
 
-def _correlation(A: npt.NDArray[np.float32], B: npt.NDArray[np.float32]) -> float:
-    """Return the correlation of two pictures, 0 where one is flat."""
-    A, B = A - A.mean(), B - B.mean()
-    size = float(np.sqrt((A * A).sum() * (B * B).sum()))
-    return float((A * B).sum()) / size if size > 0 else 0.0
+def _shifted_correlations(
+    A: npt.NDArray[np.float32], B: npt.NDArray[np.float32], shifts: npt.NDArray[np.int_]
+) -> npt.NDArray[np.float64]:
+    """Return the correlations of two pictures where they overlap, B so many bands higher; 0: one is flat."""
+    wide_a, wide_b = A.astype(np.float64) - A.mean(), B.astype(np.float64) - B.mean()
+    bands = A.shape[1]
+    products = wide_a.T @ wide_b
+    shared = bands - np.abs(shifts)
+    first_a, first_b = np.maximum(-shifts, 0), np.maximum(shifts, 0)
+    sum_a, sum_b = _between(wide_a, first_a, shared), _between(wide_b, first_b, shared)
+    square_a = _between(wide_a * wide_a, first_a, shared)
+    square_b = _between(wide_b * wide_b, first_b, shared)
+    n = len(A) * shared
+    product = np.array([np.trace(products, offset=shift) for shift in shifts]) - sum_a * sum_b / n
+    spread_a, spread_b = square_a - sum_a**2 / n, square_b - sum_b**2 / n
+    flat = (spread_a <= FLAT * n) | (spread_b <= FLAT * n)
+    size = np.sqrt(np.where(flat, 1.0, spread_a * spread_b))
+    found: npt.NDArray[np.float64] = np.where(flat, 0.0, product / size)
+    return found
+
+
+def _between(
+    X: npt.NDArray[np.float64], first: npt.NDArray[np.int_], n: npt.NDArray[np.int_]
+) -> npt.NDArray[np.float64]:
+    """Return the sums over all frames of `n` bands from `first` on, for several of both."""
+    sums = np.concatenate([[0.0], np.cumsum(X.sum(axis=0))])
+    between: npt.NDArray[np.float64] = sums[first + n] - sums[first]
+    return between

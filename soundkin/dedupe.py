@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -28,7 +29,7 @@ from soundkin.listen import best_spot
 from soundkin.overlays import Overlays, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from soundkin.facade import Library, Look
 
@@ -37,6 +38,12 @@ KINDS: tuple[Kind, ...] = ("exact", "near", "version")
 
 NEIGHBOURS = 8
 """How many neighbours of every sound are looked at."""
+
+TELL_S = 2.0
+"""What was found so far is told no oftener."""
+
+SAVE_S = 60.0
+"""What was measured is written no oftener."""
 
 LOSSLESS = {"WAV", "FLAC", "AIFF", "W64", "RF64", "CAF", "AU", "ALAC"}
 APART = "apart:"
@@ -97,10 +104,12 @@ def find(
     space: str | None = None,
     kinds: Iterable[Kind] = KINDS,
     on_progress: Callable[[int, int], None] | None = None,
+    on_found: Callable[[Duplicates], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Duplicates:
     """Find the duplicates of a library; `on_progress` is called with pairs compared and in all.
 
+    `on_found` is called now and then with what was found so far: the nearest pairs are compared first.
     Pairs compared once are remembered in the library's cache, so a second run reads only new sounds.
     Raises `InputError` for an unknown kind, `NotFound` for an empty library.
     """
@@ -108,13 +117,25 @@ def find(
     if unknown := wanted - set(KINDS):
         raise InputError(f"the kind '{min(unknown)}'", f"one of {', '.join(KINDS)}")
     look = library.look(space)
-    groups = _exact(library, look) if "exact" in wanted else []
-    finder = _Finder(library, look)
-    overlays = finder.overlays
-    if wanted & {"near", "version"}:
-        groups += finder.groups(wanted, on_progress, stop)
+    exact = tuple(_exact(library, look)) if "exact" in wanted else ()
     living = int(np.count_nonzero(look.snapshot.alive & look.snapshot.spots.placed))
-    return Duplicates(tuple(groups), living, overlays.compared, len(overlays.unread))
+    finder = _Finder(library, look, wanted & {"near", "version"})
+
+    def so_far() -> Duplicates:
+        groups = (*exact, *finder.groups())
+        return Duplicates(groups, living, finder.overlays.compared, len(finder.overlays.unread))
+
+    tell = _NowAndThen(lambda: on_found(so_far()) if on_found else None, TELL_S, at_once=True)
+    save = _NowAndThen(finder.overlays.save, SAVE_S)
+    tell()
+    for done, total in finder.compare(stop):
+        if on_progress is not None:
+            on_progress(done, total)
+        tell()
+        save()
+    found = so_far()
+    finder.overlays.save()
+    return found
 
 
 def keep_apart(library: Library, sound_ids: Iterable[str]) -> int:
@@ -192,53 +213,56 @@ def _exact(library: Library, look: Look) -> list[Group]:
     return sorted(groups, key=lambda group: group.members[0].path)
 
 
+class _NowAndThen:
+    """Does some work when it is time: not again for `rest_s`, and in a twentieth of the time at most."""
+
+    def __init__(self, work: Callable[[], None], rest_s: float, *, at_once: bool = False) -> None:
+        self._work, self._rest_s = work, rest_s
+        self._next_at = time.monotonic() + (0 if at_once else rest_s)
+
+    def __call__(self) -> None:
+        """Do it, if it is time."""
+        began = time.monotonic()
+        if began >= self._next_at:
+            self._work()
+            now = time.monotonic()
+            self._next_at = now + max(self._rest_s, 20 * (now - began))
+
+
 class _Finder:
     """Finds near copies and versions among neighbours."""
 
-    def __init__(self, library: Library, look: Look) -> None:
+    def __init__(self, library: Library, look: Look, kinds: set[Kind]) -> None:
         self.library, self.look = library, look
         self.snapshot = look.snapshot
         self.overlays = Overlays(library, look)
+        self._kinds = kinds
+        self._apart = {k.removeprefix(APART) for k in look.snapshot.settings if k.startswith(APART)}
+        self._edges: dict[Kind, list[tuple[int, int]]] = {"near": [], "version": []}
 
-    def groups(
-        self,
-        wanted: set[Kind],
-        on_progress: Callable[[int, int], None] | None,
-        stop: Callable[[], bool],
-    ) -> list[Group]:
-        """Compare all candidates, then gather those around the best of each."""
-        apart = {k.removeprefix(APART) for k in self.snapshot.settings if k.startswith(APART)}
-        edges = self._compared(apart, on_progress, stop)
+    def compare(self, stop: Callable[[], bool]) -> Iterator[tuple[int, int]]:
+        """Lay candidates that were not told apart over each other; yield how many were, and of how many."""
+        pairs = self._candidates() if self._kinds else []
+        for done, (a, b) in enumerate(pairs, 1):
+            if stop():
+                return
+            if self.overlays.key(a, b) not in self._apart:
+                kind = self.overlays.verdict(a, b).kind
+                if kind != "other":
+                    self._edges[kind].append((a, b))
+            yield done, len(pairs)
+
+    def groups(self) -> list[Group]:
+        """Gather the pairs found so far around the best of each."""
         taken: set[int] = set()
         found: list[Group] = []
         for kind in ("near", "version"):
-            if kind in wanted:
-                found += self._gather(kind, edges[kind], apart, taken)
-        self.overlays.save()
+            if kind in self._kinds:
+                found += self._gather(kind, taken)
         return found
 
-    def _compared(
-        self,
-        apart: set[str],
-        on_progress: Callable[[int, int], None] | None,
-        stop: Callable[[], bool],
-    ) -> dict[Kind, list[tuple[int, int]]]:
-        """Lay candidates that were not told apart over each other; return the pairs of each kind."""
-        pairs = self._candidates()
-        edges: dict[Kind, list[tuple[int, int]]] = {"near": [], "version": []}
-        for done, (a, b) in enumerate(pairs, 1):
-            if stop():
-                break
-            if self.overlays.key(a, b) not in apart:
-                kind = self.overlays.verdict(a, b).kind
-                if kind != "other":
-                    edges[kind].append((a, b))
-            if on_progress is not None:
-                on_progress(done, len(pairs))
-        return edges
-
     def _candidates(self) -> list[tuple[int, int]]:
-        """Return pairs of ords that are neighbours and close, in an order that reads each sound once."""
+        """Return pairs of ords that are neighbours and close: near-identical ones first, then by sound."""
         ords, X = centroids(self.look.view)
         keep = self.snapshot.spots.placed[ords]
         ords, X = ords[keep], X[keep]
@@ -247,16 +271,16 @@ class _Finder:
         index = build("auto", X, space_id=self.look.view.space_id)
         ids, distances = knn_graph(index, min(NEIGHBOURS, len(ords) - 1))
         row, column = np.nonzero((ids >= 0) & (distances <= self.look.borders[1]))
-        pairs = np.stack([ords[row], ords[ids[row, column]]], axis=1)
-        pairs = np.unique(np.sort(pairs, axis=1), axis=0)
-        return [(int(a), int(b)) for a, b in pairs]
+        pairs = np.sort(np.stack([ords[row], ords[ids[row, column]]], axis=1), axis=1)
+        near = distances[row, column] <= self.look.borders[0]
+        first = {(int(a), int(b)) for a, b in pairs[near]}
+        every = {(int(a), int(b)) for a, b in pairs}
+        return sorted(every, key=lambda pair: (pair not in first, pair))
 
-    def _gather(
-        self, kind: Kind, edges: list[tuple[int, int]], apart: set[str], taken: set[int]
-    ) -> list[Group]:
+    def _gather(self, kind: Kind, taken: set[int]) -> list[Group]:
         """Put sounds around the best one they were found the same as; who is in a group is taken."""
         near: dict[int, set[int]] = {}
-        for a, b in edges:
+        for a, b in self._edges[kind]:
             near.setdefault(a, set()).add(b)
             near.setdefault(b, set()).add(a)
         found = []
@@ -266,7 +290,7 @@ class _Finder:
             spoken = []
             for other in sorted(self._reach(best, near) - taken - {best}, key=self._worth):
                 verdict = self.overlays.verdict(best, other)
-                if self.overlays.key(best, other) not in apart and verdict.kind == kind:
+                if self.overlays.key(best, other) not in self._apart and verdict.kind == kind:
                     spoken.append((other, verdict))
             if spoken:
                 taken |= {best, *(other for other, _ in spoken)}

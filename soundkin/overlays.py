@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from soundkin.aligned import MOST_S, RATE_HZ, SAME, Course, Overlay, course, overlay
+from soundkin.aligned import (
+    MOST_S,
+    RATE_HZ,
+    SAME,
+    Course,
+    Overlay,
+    Sketch,
+    courses,
+    overlay,
+    sketch,
+)
 from soundkin.audio.decode import read_sound
 from soundkin.errors import SoundkinError
 from soundkin.listen import best_spot
@@ -27,6 +37,8 @@ if TYPE_CHECKING:
 FORMAT = 2
 HELD = 256
 """Decoded stretches kept at once: some 250 MB at most."""
+SKETCHED = 1_024
+"""Courses kept at once: some 50 MB."""
 
 ASKED = 64
 """Segments of the shorter of two long sounds whose neighbours in the other say where it lies."""
@@ -58,6 +70,7 @@ class Overlays:
         self.compared = 0
         self.unread: set[int] = set()
         self._held: OrderedDict[tuple[int, float], npt.NDArray[np.float32]] = OrderedDict()
+        self._sketches: OrderedDict[int, Sketch] = OrderedDict()
         self._cache = library.path / "cache" / "overlays.json"
         self._known: dict[str, list[float]] = {}
         self._load()
@@ -121,11 +134,10 @@ class Overlays:
             return [float(value) for value in asdict(one).values()]
         if parted:  # one opening, then another sound
             return [*map(float, asdict(one).values()), 0.0, 0.0, 1.0]
-        if starts != (0.0, 0.0):
-            x, y = self._hear(a), self._hear(b)
-        if x is None or y is None:
+        first, second = self._sketch(a), self._sketch(b)
+        if first is None or second is None:
             return None
-        two = course(x, y)
+        two = courses(first, second)
         return [float(value) for value in (*asdict(one).values(), *asdict(two).values())]
 
     def _to_the_end(
@@ -191,6 +203,19 @@ class Overlays:
         if len(self._held) > HELD:
             self._held.popitem(last=False)
         return samples
+
+    def _sketch(self, number: int) -> Sketch | None:
+        """Return the course of a sound's beginning, None when it cannot be read now."""
+        if number in self._sketches:
+            self._sketches.move_to_end(number)
+            return self._sketches[number]
+        samples = self._hear(number)
+        if samples is None:
+            return None
+        self._sketches[number] = drawn = sketch(samples)
+        if len(self._sketches) > SKETCHED:
+            self._sketches.popitem(last=False)
+        return drawn
 
     def _spoken(self, numbers: list[float], a: int, b: int, *, turned: bool) -> Verdict:
         """Return what was measured as a verdict on `b` beside `a`."""

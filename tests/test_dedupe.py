@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +12,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundkin import dedupe
-from soundkin.aligned import RATE_HZ, course, overlay
+from soundkin.aligned import (
+    RATE_HZ,
+    SHIFT_SEMITONES,
+    STEPS_A_SEMITONE,
+    Course,
+    Sketch,
+    courses,
+    overlay,
+    sketch,
+)
 from soundkin.audio import deform
 from soundkin.audio.decode import read_sound, resample
 from soundkin.audio.encode import encode_flac, encode_wav
@@ -83,10 +93,33 @@ def test_another_speed_is_a_version_and_says_how_much(ratio: float) -> None:
     a = resample(burst(3, 1.5), HZ, RATE_HZ)
     b = deform.varispeed(a, ratio)
     assert not overlay(a, b).same
-    found = course(a, b)
+    found = courses(sketch(a), sketch(b))
     assert found.alike
     assert found.speed == pytest.approx(ratio, rel=0.06)
     assert found.semitones == pytest.approx(12 * np.log2(ratio), abs=0.5)
+
+
+def course_by_loops(a: Sketch, b: Sketch) -> Course:
+    """Every shift by itself: cut both pictures to what they share, and correlate."""
+    most = SHIFT_SEMITONES * STEPS_A_SEMITONE
+    best = (-2.0, 0, 0)
+    for shift in range(-most, most + 1):
+        low = a.levels[:, max(-shift, 0) : a.levels.shape[1] - max(shift, 0)]
+        high = b.levels[:, max(shift, 0) : b.levels.shape[1] - max(-shift, 0)]
+        found = float(np.corrcoef(low.ravel(), high.ravel())[0, 1])
+        best = max(best, (found, -abs(shift), shift))
+    return Course(best[0], best[2] / STEPS_A_SEMITONE, a.frames / b.frames)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(seeds=st.tuples(st.integers(0, 30), st.integers(0, 30)), ratio=st.floats(0.7, 1.4))
+def test_courses_are_those_of_plain_loops(seeds: tuple[int, int], ratio: float) -> None:
+    a, b = (resample(burst(seed), HZ, RATE_HZ) for seed in seeds)
+    first, second = sketch(a), sketch(deform.varispeed(b, ratio))
+    found, wanted = courses(first, second), course_by_loops(first, second)
+    assert found.correlation == pytest.approx(wanted.correlation, abs=2e-6)
+    assert found.semitones == wanted.semitones
+    assert found.speed == pytest.approx(wanted.speed, abs=1e-3)
 
 
 def test_strangers_are_neither() -> None:
@@ -94,13 +127,13 @@ def test_strangers_are_neither() -> None:
     for i, a in enumerate(sounds):
         for b in sounds[:i]:
             assert not overlay(a, b).same
-            assert not course(a, b).alike
+            assert not courses(sketch(a), sketch(b)).alike
 
 
 def test_silence_is_compared_without_a_warning() -> None:
     nothing = np.zeros(100, np.float32)
     assert not overlay(nothing, nothing).same
-    assert not course(nothing, burst(1)).alike
+    assert not courses(sketch(nothing), sketch(burst(1))).alike
 
 
 # -- a library ------------------------------------------------------------------------------------
@@ -180,6 +213,50 @@ def test_what_was_told_apart_stays_apart(library: Library) -> None:
         assert named(dedupe.find(again, kinds=["near"])) == named(after)
     assert dedupe.join_again(library, ids) == 1
     assert dedupe.find(library, kinds=["near"]).groups == before.groups
+
+
+def test_what_is_found_so_far_is_told_and_kept(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = library.path / "cache" / "overlays.json"
+    cache.unlink(missing_ok=True)
+    monkeypatch.setattr(dedupe, "TELL_S", 0.0)
+    monkeypatch.setattr(dedupe, "SAVE_S", 0.0)
+    told: list[dedupe.Duplicates] = []
+    steps: list[tuple[int, int]] = []
+    written: list[int] = []
+
+    def on_progress(done: int, total: int) -> None:
+        steps.append((done, total))
+        written.append(len(json.loads(cache.read_text())["pairs"]) if cache.is_file() else 0)
+
+    found = dedupe.find(library, on_progress=on_progress, on_found=told.append)
+    assert {group.kind for group in told[0].groups} == {"exact"}, (
+        "what needs no comparing comes at once"
+    )
+    assert len(told) > 2
+    counts = [len(one.groups) for one in told]
+    assert counts == sorted(counts)
+    assert set(named(told[-1])) <= set(named(found))
+    assert all(one.sounds == found.sounds for one in told)
+    assert steps[-1][0] == steps[-1][1] == len(steps)
+    assert written[-1] > 0, "a search that is cut off keeps what it measured"
+    # near-identical pairs come first: the near ones are all there while most pairs are still to do
+    half = [one for one in told if one.compared <= found.compared // 2]
+    near = {names for names, (kind, _) in named(found).items() if kind == "near"}
+    assert near & set(named(half[-1]))
+
+
+def test_a_search_that_is_stopped_keeps_what_it_found(library: Library) -> None:
+    (library.path / "cache" / "overlays.json").unlink(missing_ok=True)
+    done: list[int] = []
+    found = dedupe.find(
+        library, on_progress=lambda n, _: done.append(n), stop=lambda: len(done) >= 5
+    )
+    assert found.compared <= 8
+    assert {group.kind for group in found.groups} >= {"exact"}
+    again = dedupe.find(library, stop=lambda: True)
+    assert again.compared == 0
 
 
 def test_the_list_as_csv(library: Library) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from soundkin.cli.app import app
 from soundkin.cli.options import AsJson, LibraryPath, SpaceName
 from soundkin.cli.printing import plain_table, print_json, print_table, printable
+from soundkin.cli.waiting import counting_bar, stoppable
+
+if TYPE_CHECKING:
+    from soundkin.dedupe import Duplicates
 
 
 @app.command()
@@ -28,6 +32,8 @@ def dedupe(
 ) -> None:
     """List duplicates: the same samples, copies (other level, cut, coding), versions; and why.
 
+    Ctrl-C ends it with what was found so far; what was compared stays known.
+
     soundkin dedupe --kind near
     soundkin dedupe --csv > duplicates.csv
     """
@@ -37,13 +43,27 @@ def dedupe(
     with Library.open(library, create=False) as opened:
         if apart:
             finding.keep_apart(opened, apart)
-        found = finding.find(opened, space=space, kinds=kind or finding.KINDS)  # type: ignore[arg-type]
+        with stoppable() as stopped, counting_bar("compare", quiet=as_json) as show:
+            found = finding.find(
+                opened,
+                space=space,
+                kinds=kind or finding.KINDS,  # type: ignore[arg-type]
+                on_progress=show,
+                stop=stopped.is_set,
+            )
     if as_json:
         print_json(asdict(found))
-        return
-    if as_csv:
+    elif as_csv:
         typer.echo(found.as_csv().encode("utf-8", "surrogateescape"), nl=False)
-        return
+    else:
+        _print_groups(found)
+    if stopped.is_set():
+        typer.echo("Stopped before all pairs were compared; the same command goes on.", err=True)
+        raise typer.Exit(130)
+
+
+def _print_groups(found: Duplicates) -> None:
+    """Print the groups as a table."""
     table = plain_table("kind", "likeness", "sound", "why")
     for group in found.groups:
         for i, member in enumerate(group.members):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,12 +18,13 @@ from soundkin.cli.options import (
 )
 from soundkin.cli.printing import print_json
 from soundkin.cli.sources import Into, Keep, Sources, gather
+from soundkin.cli.waiting import progress_bar, stoppable
 from soundkin.errors import InputError
 
 if TYPE_CHECKING:
-    from types import FrameType
+    import threading
 
-    from soundkin.facade import IndexReport, Progress
+    from soundkin.facade import IndexReport
     from soundkin.library.views import IndexInfo
 
 
@@ -200,60 +198,6 @@ def _watch(
                 for path in paths
             ):
                 show_report(run(folder), folder, as_json=as_json)
-
-
-@contextmanager
-def stoppable() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into a request to stop cleanly; a second one stops at once."""
-    stopped = threading.Event()
-
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        if stopped.is_set():
-            raise KeyboardInterrupt
-        stopped.set()
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield stopped
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """Show a line with files done, rate, time left and failures on the error stream."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield lambda _: None
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[failed]}"),
-    )
-    with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("scan", total=None, rate="", failed="")
-
-        def show(progress: Progress) -> None:
-            elapsed_s = max(progress.elapsed_s, 1e-9)
-            rate = f"{progress.done / elapsed_s:.0f} files/s, {progress.seconds_of_sound / elapsed_s:.0f}x"
-            bar.update(
-                task,
-                description=progress.phase,
-                completed=progress.done,
-                total=progress.total,
-                rate=rate,
-                failed=f"[red]{progress.failed} failed[/red]" if progress.failed else "",
-            )
-
-        yield show
 
 
 def show_report(report: IndexReport, folder: str | Path, *, as_json: bool) -> None:

@@ -35,7 +35,8 @@ Into = Annotated[
 
 def gather(library: Library, named: list[str], *, as_json: bool, **how: Any) -> None:
     """Bring a library up to date with sources, one after another; `how`: see `soundkin.gathering.add`."""
-    from soundkin.cli.index import progress_bar, show_report
+    from soundkin.cli.index import show_report
+    from soundkin.cli.waiting import progress_bar
     from soundkin.gathering import add
 
     for source in named:

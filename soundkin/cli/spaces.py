@@ -138,7 +138,8 @@ def _installed(where: Path, *, as_json: bool) -> None:
 
 def _listen(library: str | None, name: str, jobs: int | None, *, as_json: bool) -> None:
     """Hear a library's sounds in one more space."""
-    from soundkin.cli.index import progress_bar, show_report, stoppable
+    from soundkin.cli.index import show_report
+    from soundkin.cli.waiting import progress_bar, stoppable
     from soundkin.facade import Library
 
     with Library.open(library, create=False) as opened, stoppable() as stopped:

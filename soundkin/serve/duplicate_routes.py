@@ -29,7 +29,8 @@ router = APIRouter(tags=["duplicates"])
 @router.post("/duplicates", status_code=202)
 def look_for_duplicates(asked: DuplicatesIn, serving: State) -> JobState:
     """Begin to look for duplicates; one search at a time, a running one goes on."""
-    return serving.duplicates.begin(serving.library, dedupe.find, **asked.model_dump())
+    job = serving.duplicates
+    return job.begin(serving.library, dedupe.find, on_found=job.tell, **asked.model_dump())
 
 
 @router.delete("/duplicates")
@@ -45,7 +46,7 @@ def duplicates(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> DuplicatesOut:
-    """Return how the search stands and the groups of the last one, without what was told apart."""
+    """Return how the search stands and the groups found, while it runs too, without what was told apart."""
     found = _found(serving)
     if found is None:
         return DuplicatesOut(job=serving.duplicates.state)

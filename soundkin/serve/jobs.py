@@ -59,6 +59,10 @@ class Job(Generic[T]):
             self._thread.join(timeout_s)
         return self.state
 
+    def tell(self, result: T) -> None:
+        """Take what running work has so far."""
+        self.result = result
+
     def _run(self, work: Callable[[Callable[[int, int], None], Callable[[], bool]], T]) -> None:
         try:
             result = work(self._on_progress, self._stop.is_set)

@@ -24,7 +24,10 @@ const KINDS: readonly { kind: Kind | null; label: string; title: string }[] = [
 /** How far the search for duplicates is, in words. */
 export function searchText(found: api.DuplicatesOut): string {
   const { job, sounds, total } = found;
-  if (job.state === "running") return `Looking${job.total ? `: ${countText(job.done)} of ${countOf(job.total, "pair")}` : ""}…`;
+  if (job.state === "running") {
+    const done = job.total ? `: ${countText(job.done)} of ${countOf(job.total, "pair")}` : "";
+    return `Looking${done}…${total ? ` ${countOf(total, "group")} so far` : ""}`;
+  }
   if (job.state === "failed") return job.error?.message ?? "The search failed.";
   if (job.state === "idle" && !sounds) return "Nobody has looked yet.";
   const rest = found.unread ? ` · ${countText(found.unread)} could not be read` : "";
@@ -45,6 +48,7 @@ export class DuplicatesView {
   #shown = PAGE;
   #groups: readonly api.GroupOut[] = [];
   #heard = -1;
+  #apart = new Map<string, HTMLElement>();
   #timer = 0;
   #asked = 0;
 
@@ -79,6 +83,7 @@ export class DuplicatesView {
     clearTimeout(this.#timer);
     if (shown === !this.root.hidden) return;
     this.root.hidden = !shown;
+    this.#apart.clear();
     if (shown) void this.load();
   }
 
@@ -110,10 +115,15 @@ export class DuplicatesView {
     const member = this.#members[index];
     if (!member) return;
     this.#heard = index;
-    const rows = [...this.#list.querySelectorAll<HTMLElement>(".member")];
-    rows.forEach((row, at) => row.setAttribute("aria-current", String(at === index)));
-    rows[index]?.scrollIntoView({ block: "nearest" });
+    this.#mark()?.scrollIntoView({ block: "nearest" });
     this.#events.onPlay(member);
+  }
+
+  /** Mark the row of the member that was heard last, and return it. */
+  #mark(): HTMLElement | undefined {
+    const rows = [...this.#list.querySelectorAll<HTMLElement>(".member")];
+    rows.forEach((row, at) => row.setAttribute("aria-current", String(at === this.#heard)));
+    return rows[this.#heard];
   }
 
   #fill(found: api.DuplicatesOut): void {
@@ -126,17 +136,19 @@ export class DuplicatesView {
     this.#kinds.hidden = this.#export.hidden = !found.sounds;
     replaceKept(this.#kinds, KINDS.map((one) => this.#choice(one, by_kind)));
     const same = JSON.stringify(found.groups) === JSON.stringify(this.#groups);
+    const heard = this.heard;
     this.#groups = found.groups;
     this.#more.hidden = found.groups.length >= total;
     if (same && this.#list.childElementCount) return;
-    this.#heard = -1;
+    this.#heard = heard ? this.#members.findIndex((one) => one.sound_id === heard.sound_id && one.path === heard.path) : -1;
     let first = 0;
     const cards = found.groups.map((group) => {
       const card = this.#card(group, first);
       first += group.members.length;
       return card;
     });
-    this.#list.replaceChildren(...cards);
+    this.#list.replaceChildren(...this.#apart.values(), ...cards);
+    this.#mark();
   }
 
   #choice({ kind, label, title }: (typeof KINDS)[number], counts: Record<string, number>): HTMLButtonElement {
@@ -187,10 +199,15 @@ export class DuplicatesView {
   #tellApart(group: api.GroupOut, card: HTMLElement): void {
     const ids = [...new Set(group.members.map((member) => member.sound_id))];
     const undo = el("button", { type: "button" }, "Undo");
-    undo.addEventListener("click", () => void api.joinAgain(ids).then(() => this.load(), this.#events.onError));
-    api.tellApart(ids).then(
-      () => replaceKept(card, [el("p", { class: "dim" }, `Not duplicates: ${group.members[0]?.name ?? ""} and the others. `, undo)]),
-      this.#events.onError,
-    );
+    const takeBack = (): void => {
+      this.#apart.delete(group.group_id);
+      this.#groups = [];
+      void this.load();
+    };
+    undo.addEventListener("click", () => void api.joinAgain(ids).then(takeBack, this.#events.onError));
+    api.tellApart(ids).then(() => {
+      this.#apart.set(group.group_id, card); // a list that still grows keeps it in sight
+      replaceKept(card, [el("p", { class: "dim" }, `Not duplicates: ${group.members[0]?.name ?? ""} and the others. `, undo)]);
+    }, this.#events.onError);
   }
 }

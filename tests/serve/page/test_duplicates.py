@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import soundfile
 from playwright.sync_api import expect
 
+from soundkin import dedupe
 from soundkin.facade import Library
 from soundkin.serve import create_app
 from tests.serve.live import RATE_HZ, noise, serving, tone
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def doubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A library with one sound in two containers, one at two levels, and others that stand alone."""
     folder = tmp_path_factory.mktemp("doubled") / "sounds"
@@ -70,6 +73,51 @@ def test_groups_are_heard_told_apart_and_exported(
     assert len(list(csv.DictReader((tmp_path / "list.csv").read_text().splitlines()))) == 4
     near.get_by_role("button", name="Not duplicates").click()
     expect(page.get_by_text("Not duplicates: ")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Not duplicates: ")).to_have_count(0)
+    expect(groups).to_have_count(2)
+    near.get_by_role("button", name="Not duplicates").click()
+    expect(page.get_by_text("Not duplicates: ")).to_be_visible()
     page.reload()
     expect(groups).to_have_count(1)
     expect(exact).to_be_visible()
+
+
+def test_groups_stand_there_while_the_search_goes_on(
+    context: BrowserContext, doubled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on, ends = threading.Event(), threading.Event()
+    find = dedupe.find
+
+    def slow(library: Library, **how: Any) -> dedupe.Duplicates:
+        found = find(library, **how)
+        how["on_found"](replace(found, groups=found.groups[:1]))
+        assert goes_on.wait(30)
+        how["on_found"](found)
+        assert ends.wait(30)
+        return found
+
+    monkeypatch.setattr(dedupe, "find", slow)
+    page = context.new_page()
+    page.goto(f"{doubled}/?show=duplicates")
+    try:
+        page.get_by_role("button", name="Look").click()
+        exact = page.get_by_role("article", name="Exact")
+        expect(page.get_by_role("status").filter(has_text="1 group so far")).to_be_visible()
+        expect(exact).to_be_visible()
+        page.keyboard.press("ArrowDown")
+        heard = wait(page, "it.duplicate !== null")["duplicate"]["path"]
+        goes_on.set()
+        near = page.get_by_role("article", name="Near")
+        near.get_by_role("button", name="Not duplicates").click()
+        assert wait(page, "it.duplicate !== null")["duplicate"]["path"] == heard
+        expect(page.get_by_text("Not duplicates: ")).to_be_visible()
+        expect(near.get_by_role("button", name="Play")).to_have_count(0)
+        page.get_by_role("button", name="Undo").click()
+        expect(near.get_by_role("button", name="Play")).to_have_count(2)
+        region = page.get_by_role("region", name="Duplicates")
+        expect(region.get_by_role("button", name="Stop")).to_be_visible()
+    finally:
+        goes_on.set()
+        ends.set()
+    expect(page.get_by_role("button", name="Look again")).to_be_visible()
