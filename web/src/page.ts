@@ -245,7 +245,7 @@ export class Page {
 
   /** Search with a file from outside. */
   async drop(file: File): Promise<void> {
-    const most = this.#watch.library?.max_upload_bytes ?? Infinity;
+    const most = (await this.#watch.loaded)?.max_upload_bytes ?? Infinity;
     if (file.size > most) {
       this.#notice.say(`${file.name} is larger than ${Math.floor(most / 2 ** 20)} MB. Cut out the moment you look for, or index it.`);
       return;
