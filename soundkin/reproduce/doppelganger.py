@@ -232,23 +232,22 @@ def page(results: Sequence[Result], place: Place) -> Page:
         "",
     ]
     patches = [f"{patch}-0.25" for patch in PATCHES]
-    for title, settings in (
-        ("By delta (Voice)", [f"voice-{d:g}" for d in DELTAS]),
-        ("By patch (delta 0.25)", patches),
+    pictures = {}
+    for title, file, settings in (
+        ("By delta (Voice)", "deltas.svg", [f"voice-{d:g}" for d in DELTAS]),
+        ("By patch (delta 0.25)", "patches.svg", patches),
     ):
         rows = {s: done[s] for s in (*BASELINES, "random-weights", *settings) if s in done}
         text += [f"## {title}", "", "Linear probe; then mAP of the neighbours.", ""]
         text += [*_both(rows, whole), ""]
+        if rows and whole:
+            pictures[file] = _picture(f"Linear probe, {title[0].lower()}{title[1:]}", rows, whole)
+            text += [f"![{title}]({file})", ""]
     text += ["## Synthetic against real sound, same network and budget", ""]
     text += ["Only clips of groups that were not learnt from. Linear probe; then mAP.", ""]
     rows = {s: done[s] for s in (*BASELINES, "random-weights", *patches, *REAL) if s in done}
     text += [*_both(rows, aside), "", *_against_real(done, aside)]
     text += _differences(heard)
-    pictures = {}
-    if done and whole:
-        shown = {t: {s: m for s in done if (m := measured(done[s], t, "linear"))} for t in whole}
-        pictures["linear.svg"] = bars(shown, title="Linear probe")
-        text += ["", "![Linear probe of every setting](linear.svg)"]
     return Page("\n".join(text) + "\n", pictures)
 
 
@@ -260,6 +259,12 @@ def _both(rows: dict[str, list[Result]], tasks: list[str]) -> list[str]:
         for task in tasks
     }
     return table_of(rows, columns) if rows and tasks else ["No cell is done."]
+
+
+def _picture(title: str, rows: dict[str, list[Result]], tasks: list[str]) -> str:
+    """The linear probe of some settings, as bars."""
+    shown = {t: {s: m for s in rows if (m := measured(rows[s], t, "linear"))} for t in tasks}
+    return bars(shown, title=title)
 
 
 def _against_real(done: dict[str, list[Result]], tasks: list[str]) -> list[str]:
