@@ -50,9 +50,9 @@ def page(name: str, folder: Path) -> str | None:
     out = DOCS / name
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    for file in (made, *made.parent.glob("*.svg")):
-        shutil.copy(file, out / file.name)
     text = made.read_text(encoding="utf-8")
+    for file in (made, *(one for one in made.parent.glob("*.svg") if f"({one.name})" in text)):
+        shutil.copy(file, out / file.name)
     title, body = re.match(r"# (.*?)\n\n(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
     parts = re.split(r"^## ", body, flags=re.MULTILINE)
     about = parts[0].split("\n\n")[0]
